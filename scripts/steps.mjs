@@ -1,0 +1,28 @@
+/** What `npm run check` runs. `needs` names the steps that come before. */
+
+const bin = (name, ...args) => [`node_modules/.bin/${name}`, ...args];
+
+/** @type {Record<string, { command: string[], needs?: string[] }>} */
+export const steps = {
+  lint: { command: bin("oxlint", "--deny-warnings") },
+  layers: { command: bin("depcruise", "src", "--config", ".dependency-cruiser.cjs") },
+  format: { command: bin("oxfmt", "--check") },
+  types: { command: bin("tsc", "-p", "tsconfig.json", "--noEmit") },
+  generated: { command: bin("tsx", "scripts/generate-commands.ts", "--check") },
+  build: { command: ["node", "scripts/build.mjs"] },
+  pack: { command: ["node", "scripts/pack.mjs"], needs: ["build"] },
+  api: { command: ["node", "scripts/api-report.mjs"], needs: ["build"] },
+  publint: { command: bin("publint", "temp/package.tgz", "--strict"), needs: ["pack"] },
+  attw: { command: bin("attw", "temp/package.tgz", "--profile", "esm-only"), needs: ["pack"] },
+  knip: { command: bin("knip") },
+  cost: { command: ["node", "scripts/type-benchmark.mjs"] },
+};
+
+/** What `npm run fix` runs, in order. */
+export const fixes = [
+  bin("tsx", "scripts/generate-commands.ts"),
+  bin("oxlint", "--fix"),
+  bin("oxfmt"),
+  ["node", "scripts/build.mjs"],
+  ["node", "scripts/api-report.mjs", "--local"],
+];

@@ -1,0 +1,57 @@
+/**
+ * Time, passed in so that everything below `client/` also runs under a simulated clock.
+ * All times are milliseconds on a clock that never goes back; only differences mean something.
+ */
+export interface Clock {
+  /** Now, read afresh. */
+  now(): number;
+  /**
+   * Now, as of the current turn of the event loop: the hot path's reading.
+   * A per-command `performance.now()` costs about 3 % of a GET.
+   */
+  coarseNow(): number;
+  /** Calls `callback` once after `delay` ms. `hold` keeps the process alive until then; the default does not. */
+  schedule(callback: () => void, delay: number, hold?: boolean): Timer;
+  /** Calls `callback` after the current turn's input was handled, before the loop sleeps: once per tick. */
+  defer(callback: () => void): void;
+}
+
+/** A call that is due later. */
+export interface Timer {
+  cancel(): void;
+}
+
+class SystemClock implements Clock {
+  #coarse = 0;
+  #fresh = false;
+  readonly #expire = (): void => {
+    this.#fresh = false;
+  };
+
+  now(): number {
+    return performance.now();
+  }
+
+  coarseNow(): number {
+    if (!this.#fresh) {
+      this.#coarse = performance.now();
+      this.#fresh = true;
+      setImmediate(this.#expire);
+    }
+    return this.#coarse;
+  }
+
+  schedule(callback: () => void, delay: number, hold = false): Timer {
+    // Node fires a timer beyond 2^31 − 1 ms at once.
+    const timer = setTimeout(callback, Math.min(delay, 2 ** 31 - 1));
+    if (!hold) timer.unref();
+    return { cancel: () => clearTimeout(timer) };
+  }
+
+  defer(callback: () => void): void {
+    setImmediate(callback);
+  }
+}
+
+/** The process's clock. */
+export const systemClock: Clock = new SystemClock();

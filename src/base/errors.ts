@@ -1,0 +1,198 @@
+/**
+ * Every error that leaves the library.
+ *
+ * `outcome` says what is known about the command on the server:
+ * - `not-sent`  it never left this process, so it never ran
+ * - `rejected`  the server answered with an error
+ * - `unknown`   it was written and no reply came: it may have run
+ *
+ * No message, field or cause ever holds an argument's value; see docs/errors.md.
+ */
+export type Outcome = "not-sent" | "rejected" | "unknown";
+
+/** Makes errors without capturing a stack: for those that come in thousands and whose stack is only the event loop's. */
+export function withoutStack<T>(make: () => T): T {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
+/** Facts that an error carries beside its message. */
+export interface ErrorFacts {
+  /** What led to it; never holds an argument's value. */
+  readonly cause?: unknown;
+  /** The command's name in capitals, such as `GET` or `CONFIG SET`. */
+  readonly command?: string;
+  /** `host:port`, or the path of the unix socket. */
+  readonly node?: string;
+}
+
+/** The base of all errors: `code` to switch on, `outcome` to decide what to do next. */
+export class RedisError extends Error {
+  override readonly name: string = "RedisError";
+  readonly code: string;
+  readonly outcome: Outcome;
+  command: string | undefined;
+  node: string | undefined;
+
+  constructor(code: string, outcome: Outcome, message: string, facts: ErrorFacts = {}) {
+    super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
+    this.code = code;
+    this.outcome = outcome;
+    this.command = facts.command;
+    this.node = facts.node;
+  }
+}
+
+/** An option or an argument is not what was expected; nothing was sent. */
+export class OptionsError extends RedisError {
+  override readonly name = "OptionsError";
+  /** The option's or argument's name, such as `maxConnections` or `SET value`. */
+  readonly option: string;
+
+  constructor(option: string, message: string, facts?: ErrorFacts) {
+    super("ERR_OPTIONS", "not-sent", message, facts);
+    this.option = option;
+  }
+}
+
+/** No connection could be made: `code` tells at which step. */
+export class ConnectError extends RedisError {
+  override readonly name = "ConnectError";
+  /** Whether waiting cannot help: a wrong password, an untrusted certificate, a database that does not exist. */
+  readonly permanent: boolean;
+
+  constructor(code: ConnectErrorCode, message: string, permanent: boolean, facts?: ErrorFacts) {
+    super(code, "not-sent", message, facts);
+    this.permanent = permanent;
+  }
+}
+
+/** Where connecting failed. */
+export type ConnectErrorCode =
+  | "ERR_CONNECT_REFUSED"
+  | "ERR_CONNECT_TIMEOUT"
+  | "ERR_CONNECT_DNS"
+  | "ERR_CONNECT_TLS"
+  | "ERR_CONNECT_AUTH"
+  | "ERR_CONNECT_HANDSHAKE"
+  | "ERR_CONNECT_MAX_CLIENTS"
+  | "ERR_CONNECT_LOADING"
+  | "ERR_CONNECT";
+
+/** The connection ended while the command was on it. */
+export class ConnectionLostError extends RedisError {
+  override readonly name = "ConnectionLostError";
+  /** Why the connection ended, the same word as in `PoolStats.closedBecause`. */
+  readonly reason: string;
+
+  constructor(outcome: Outcome, reason: string, message: string, facts?: ErrorFacts) {
+    super("ERR_CONNECTION_LOST", outcome, message, facts);
+    this.reason = reason;
+  }
+}
+
+/** The command's deadline passed. */
+export class CommandTimeoutError extends RedisError {
+  override readonly name = "CommandTimeoutError";
+  /** The limit that was reached, ms. */
+  readonly timeout: number;
+
+  constructor(outcome: Outcome, timeout: number, message: string, facts?: ErrorFacts) {
+    super("ERR_COMMAND_TIMEOUT", outcome, message, facts);
+    this.timeout = timeout;
+  }
+}
+
+/** No connection could be leased in time. */
+export class PoolTimeoutError extends RedisError {
+  override readonly name = "PoolTimeoutError";
+  /** The limit that was reached, ms. */
+  readonly timeout: number;
+  readonly leased: number;
+  readonly waiting: number;
+  readonly maxConnections: number;
+
+  constructor(
+    timeout: number,
+    state: { leased: number; waiting: number; maxConnections: number },
+    message: string,
+    facts?: ErrorFacts,
+  ) {
+    super("ERR_POOL_TIMEOUT", "not-sent", message, facts);
+    this.timeout = timeout;
+    this.leased = state.leased;
+    this.waiting = state.waiting;
+    this.maxConnections = state.maxConnections;
+  }
+}
+
+/** A bounded queue is full: `maxWaiting`, `maxInFlight` or `maxQueuedBytes`. */
+export class QueueFullError extends RedisError {
+  override readonly name = "QueueFullError";
+  /** The option that holds the limit. */
+  readonly limit: "maxWaiting" | "maxInFlight" | "maxQueuedBytes";
+
+  constructor(limit: "maxWaiting" | "maxInFlight" | "maxQueuedBytes", message: string, facts?: ErrorFacts) {
+    super("ERR_QUEUE_FULL", "not-sent", message, facts);
+    this.limit = limit;
+  }
+}
+
+/** The client, pool, lease or subscription was closed. */
+export class ClosedError extends RedisError {
+  override readonly name = "ClosedError";
+
+  constructor(outcome: Outcome, message: string, facts?: ErrorFacts) {
+    super("ERR_CLOSED", outcome, message, facts);
+  }
+}
+
+/** The server answered with an error; `code` is the first word of its reply, such as `WRONGTYPE`. */
+export class ServerError extends RedisError {
+  override readonly name = "ServerError";
+
+  constructor(code: string, message: string, facts?: ErrorFacts) {
+    super(code, "rejected", message, facts);
+  }
+
+  /**
+   * Makes the error out of an error reply's text (without its type byte and line end).
+   * No stack is captured: it would only show the socket's callback, and costs more than the command.
+   */
+  static fromReply(text: string): ServerError {
+    const code = /^[A-Z][A-Z0-9_]*(?= |$)/.exec(text)?.[0] ?? "ERR";
+    return withoutStack(() => new ServerError(code, withoutArguments(text)));
+  }
+}
+
+/** Takes out the arguments that the server repeats in some of its errors: they may be secrets. */
+function withoutArguments(text: string): string {
+  return text
+    .replace(/,? with args beginning with:.*$/s, "")
+    .replace(/(ACL SETUSER modifier) '.*'/s, "$1 '…'");
+}
+
+/** A watched key changed before EXEC, as often as it was tried. */
+export class WatchError extends RedisError {
+  override readonly name = "WatchError";
+  readonly attempts: number;
+
+  constructor(attempts: number, message: string, facts?: ErrorFacts) {
+    super("ERR_WATCH", "rejected", message, facts);
+    this.attempts = attempts;
+  }
+}
+
+/** The other side does not speak RESP, or beyond the limits that the decoder keeps. */
+export class ProtocolError extends RedisError {
+  override readonly name = "ProtocolError";
+
+  constructor(message: string, facts?: ErrorFacts) {
+    super("ERR_PROTOCOL", "unknown", message, facts);
+  }
+}

@@ -1,0 +1,93 @@
+import { ClosedError, ServerError, WatchError } from "../base/errors.ts";
+import { encodeHead, type Payload } from "../protocol/encoder.ts";
+import type { Reply } from "../protocol/reply.ts";
+import { NOT_BLOCKING, Request } from "../commands/request.ts";
+import type { CommandSpec, Effect, ReplyTransform } from "../commands/spec.ts";
+
+const EFFECTS: readonly Effect[] = ["read", "overwrite", "accumulate"];
+
+/** Pieces around the commands: nothing for a pipeline, MULTI and EXEC for a transaction. */
+const FRAME = {
+  PIPELINE: { before: "", after: "", extra: 0 },
+  MULTI: { before: `*1\r\n${encodeHead(["MULTI"])}`, after: `*1\r\n${encodeHead(["EXEC"])}`, extra: 2 },
+} as const;
+
+/** Makes the one request that carries many commands in one piece: they are written, answered and retried together. */
+export function batchRequest(kind: "PIPELINE" | "MULTI", parts: readonly Request[], watched: boolean): Request {
+  let effect: Effect = "read";
+  let blockFor = NOT_BLOCKING;
+  let alone = false;
+  for (const part of parts) {
+    if (EFFECTS.indexOf(part.effect) > EFFECTS.indexOf(effect)) effect = part.effect;
+    if (part.route !== "share") alone = true;
+    // Inside MULTI nothing blocks.
+    if (kind === "PIPELINE" && part.blockFor !== NOT_BLOCKING) blockFor = addBlock(blockFor, part.blockFor);
+  }
+  const spec: CommandSpec = { name: kind, head: "", headLength: 1, effect, route: alone ? "lease" : "share", keys: [] };
+  const frame = FRAME[kind];
+  const transform = kind === "MULTI" ? execResults(parts, watched) : pipelineResults(parts);
+  return new Request(spec, [], joined(frame, parts), transform, spec.route, blockFor, parts, parts.length + frame.extra);
+}
+
+function addBlock(sum: number, block: number): number {
+  if (sum === 0 || block === 0) return 0;
+  return sum === NOT_BLOCKING ? block : sum + block;
+}
+
+function joined(frame: { before: string; after: string }, parts: readonly Request[]): Payload {
+  let text: string = frame.before;
+  let pieces: (string | Buffer)[] | null = null;
+  for (const { payload } of parts) {
+    if (typeof payload === "string") {
+      text += payload;
+      continue;
+    }
+    pieces ??= [];
+    if (text !== "") pieces.push(text);
+    text = "";
+    pieces.push(...payload);
+  }
+  text += frame.after;
+  if (pieces === null) return text;
+  if (text !== "") pieces.push(text);
+  return pieces;
+}
+
+/** One reply in its command's own shape; an error stays in its place. */
+function resultOf(part: Request, reply: Reply): unknown {
+  if (reply instanceof ServerError) {
+    reply.command = part.spec.name;
+    return reply;
+  }
+  if (part.transform === null) return reply;
+  try {
+    return part.transform(reply);
+  } catch (error) {
+    return error;
+  }
+}
+
+function pipelineResults(parts: readonly Request[]): ReplyTransform {
+  return (replies) => parts.map((part, index) => resultOf(part, (replies as Reply[])[index] ?? null));
+}
+
+function execResults(parts: readonly Request[], watched: boolean): ReplyTransform {
+  return (replies) => {
+    const all = replies as Reply[];
+    const results = all.at(-1) ?? null;
+    if (Array.isArray(results)) return parts.map((part, index) => resultOf(part, results[index] ?? null));
+    const refused = all.findIndex((reply) => reply instanceof ServerError);
+    const error = all[refused];
+    if (error instanceof ServerError) {
+      error.command = parts[refused - 1]?.spec.name ?? "MULTI";
+      throw error;
+    }
+    if (watched) throw new WatchError(1, "a watched key was changed before EXEC; nothing was applied", { command: "EXEC" });
+    throw new ServerError("ERR", "EXEC gave no results although nothing was watched", { command: "EXEC" });
+  };
+}
+
+/** The error for a batch that is used after its `exec()`. */
+export function spentError(): ClosedError {
+  return new ClosedError("not-sent", "exec() was called on this batch already: begin a new one with pipeline() or multi()");
+}

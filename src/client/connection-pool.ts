@@ -1,0 +1,120 @@
+import { systemClock } from "../base/clock.ts";
+import { resolveOptions, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
+import { validateDuration } from "../base/validate.ts";
+import { SocketDialler } from "../connection/socket.ts";
+import type { SizingAdvice } from "../pool/advice.ts";
+import type { LeaseLeak } from "../pool/housekeeper.ts";
+import type { PoolStats } from "../pool/stats.ts";
+import { Standalone } from "../topology/standalone/standalone.ts";
+import type { Topology } from "../topology/topology.ts";
+import { Lease } from "./lease.ts";
+
+/** Limits of one wait for a lease. */
+export interface LeaseOptions {
+  /** Wait limit, ms; default `acquireTimeout`; 0 fails at once when no connection is idle. */
+  readonly timeout?: number | undefined;
+  /** Ends the wait; it rejects with the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How to close. */
+export interface CloseOptions {
+  /** How long what runs may take to come to its end, ms; default 5000. Then it is ended. */
+  readonly timeout?: number | undefined;
+}
+
+/** Longest drain unless said otherwise, ms. */
+const CLOSE_TIMEOUT = 5000;
+
+/** @internal the parts that `Redis` shares with its pool */
+export interface PoolCore {
+  readonly options: ResolvedOptions;
+  readonly topology: Topology;
+}
+
+/** @internal */
+export const core: unique symbol = Symbol("respool.core");
+
+/** Checks the options of a close. */
+export function closeTimeout(options: CloseOptions | undefined): number {
+  return options?.timeout === undefined ? CLOSE_TIMEOUT : validateDuration("timeout", options.timeout);
+}
+
+/**
+ * The connections to one server, for a program that wants connections of its own beside the shared ones. `new Redis({ pool })`
+ * gives it the shared commands too.
+ *
+ * @see docs/pool.md
+ */
+export class ConnectionPool implements AsyncDisposable {
+  readonly [core]: PoolCore;
+
+  /**
+   * Opens nothing yet: connections are made when they are needed, or at once up to `minConnections`.
+   *
+   * @throws OptionsError `ERR_OPTIONS` naming the option, what was expected and what came
+   */
+  constructor(input?: string | URL | RedisOptions, extra?: RedisOptions) {
+    const options = resolveOptions(input, extra);
+    this[core] = { options, topology: new Standalone(options, new SocketDialler(options), systemClock) };
+  }
+
+  /**
+   * Leases a connection for exclusive use.
+   *
+   * @param options.timeout wait limit in ms, default `acquireTimeout`; 0 fails at once
+   * @param options.signal ends the wait
+   * @returns a lease in a clean session
+   * @throws PoolTimeoutError `ERR_POOL_TIMEOUT`, outcome not-sent
+   * @throws QueueFullError `ERR_QUEUE_FULL` when `maxWaiting` callers wait already
+   * @throws ClosedError `ERR_CLOSED` after `close()`
+   * @see docs/pool.md
+   */
+  async lease(options: LeaseOptions = {}): Promise<Lease> {
+    const { options: defaults, topology } = this[core];
+    const timeout =
+      options.timeout === undefined ? defaults.acquireTimeout : validateDuration("timeout", options.timeout);
+    const lease = await topology.poolFor(null).lease({ timeout, signal: options.signal ?? null, role: "leased" });
+    const settings = { timeout: defaults.commandTimeout, timeoutIsExplicit: false, signal: null, policy: null, buffers: !defaults.decodeResponses };
+    return new Lease(lease, settings, systemClock);
+  }
+
+  /** Leases a connection for the time of a callback, gives it back whatever happens, and returns the callback's value. */
+  async use<T>(work: (lease: Lease) => T | Promise<T>, options: LeaseOptions = {}): Promise<T> {
+    const lease = await this.lease(options);
+    try {
+      return await work(lease);
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** What the pool does now, and has done since its start. */
+  stats(): PoolStats {
+    return this[core].topology.poolFor(null).stats();
+  }
+
+  /** Advice on `maxConnections` from the load measured so far. */
+  advise(): SizingAdvice {
+    return this[core].topology.poolFor(null).advise();
+  }
+
+  /** Leases held for longer than `leakThreshold`, with the stack where each was taken; empty when that is 0. */
+  leaks(): LeaseLeak[] {
+    return this[core].topology.poolFor(null).leaks();
+  }
+
+  /** Takes no more work, lets what runs come to its end for at most `timeout` ms, then ends every connection. */
+  close(options?: CloseOptions): Promise<void> {
+    return this[core].topology.close(closeTimeout(options));
+  }
+
+  /** Ends every connection at once; what is in flight fails. */
+  destroy(): void {
+    this[core].topology.destroy();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

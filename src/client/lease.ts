@@ -1,0 +1,88 @@
+import type { Clock } from "../base/clock.ts";
+import { buildCall } from "../commands/call.ts";
+import { attachCommands, dispatch, refuse, type Dispatcher } from "../commands/methods.ts";
+import type { Request } from "../commands/request.ts";
+import type { Commands, MultiChain, PipelineChain } from "./chain-types.ts";
+import type { PoolLease } from "../pool/lease.ts";
+import { batchRequest } from "./batch.ts";
+import { Chain, notHere } from "./chain.ts";
+import { applySettings, type CommandSettings } from "./settings.ts";
+
+/**
+ * One connection for one borrower: has every command method, and keeps WATCH, SELECT and the like to itself. Give it back with
+ * `release()`, or let `await using` do it.
+ *
+ * @see docs/pool.md
+ */
+export class Lease implements Dispatcher {
+  readonly #lease: PoolLease;
+  readonly #settings: CommandSettings;
+  readonly #clock: Clock;
+  #watching = false;
+
+  /** @internal */
+  constructor(lease: PoolLease, settings: CommandSettings, clock: Clock) {
+    this.#lease = lease;
+    // Never sent again by itself: another connection would not have the session that the command relies on.
+    this.#settings = { ...settings, policy: null };
+    this.#clock = clock;
+  }
+
+  /** Whether it was given back. */
+  get isReleased(): boolean {
+    return this.#lease.isReleased;
+  }
+
+  /** Gives the connection back; more than once is harmless. */
+  release(): void {
+    this.#lease.release();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#lease.release();
+  }
+
+  /** Sends any command by its name, on this connection. */
+  call(name: string, ...args: unknown[]): Promise<unknown> {
+    try {
+      return this[dispatch](buildCall(name, args));
+    } catch (error) {
+      return this[refuse](error);
+    }
+  }
+
+  /** Collects commands that are sent in one piece. */
+  pipeline(): PipelineChain<[]> {
+    const run = (parts: readonly Request[]): Promise<unknown[]> => this.#execute(batchRequest("PIPELINE", parts, false)) as Promise<unknown[]>;
+    return new Chain(run) as unknown as PipelineChain<[]>;
+  }
+
+  /** Collects commands that are run between MULTI and EXEC. `exec()` throws a WatchError when a watched key was changed. */
+  multi(): MultiChain<[]> {
+    const run = (parts: readonly Request[]): Promise<unknown[]> => {
+      const watched = this.#watching;
+      this.#watching = false;
+      return this.#execute(batchRequest("MULTI", parts, watched)) as Promise<unknown[]>;
+    };
+    return new Chain(run) as unknown as MultiChain<[]>;
+  }
+
+  [dispatch](request: Request): Promise<unknown> {
+    if (request.route === "subscribe") return this[refuse](notHere(request.spec.name));
+    if (request.spec.name === "WATCH") this.#watching = true;
+    return this.#execute(request);
+  }
+
+  [refuse](error: unknown): Promise<never> {
+    return Promise.reject(error);
+  }
+
+  #execute(request: Request): Promise<unknown> {
+    applySettings(request, this.#settings, this.#clock);
+    return this.#lease.execute(request);
+  }
+}
+
+export interface Lease extends Commands {}
+
+attachCommands(Lease.prototype);

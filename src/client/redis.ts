@@ -1,0 +1,361 @@
+import { systemClock } from "../base/clock.ts";
+import { ClosedError, OptionsError } from "../base/errors.ts";
+import { resolveRetry, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
+import { validateDuration, validateNumber, validateObject, validateSignal } from "../base/validate.ts";
+import { buildCall } from "../commands/call.ts";
+import { attachCommands, dispatch, refuse, type Dispatcher } from "../commands/methods.ts";
+import type { Request } from "../commands/request.ts";
+import type { Arg } from "../commands/spec.ts";
+import type { PoolStats } from "../pool/stats.ts";
+import type { Reply } from "../protocol/reply.ts";
+import { isServerState, Retrier } from "../topology/retry.ts";
+import type { Topology } from "../topology/topology.ts";
+import { batchRequest } from "./batch.ts";
+import { Chain, notHere } from "./chain.ts";
+import type { BufferCommands, Commands, MultiChain, PipelineChain } from "./chain-types.ts";
+import { closeTimeout, ConnectionPool, core, type CloseOptions, type PoolCore } from "./connection-pool.ts";
+import { Lease } from "./lease.ts";
+import { SubscriberHub, type Subscriber } from "./pubsub.ts";
+import { makeScript, type Script, type ScriptOptions } from "./script.ts";
+import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
+import { applySettings, type CommandOptions, type CommandSettings } from "./settings.ts";
+import { Subscription, type MessageListener, type SubscribeOptions, type SubscriptionKind } from "./subscription.ts";
+import { runTransaction, type Transaction, type TransactionOptions, type TransactionResult } from "./transaction.ts";
+
+/** What a client does now, and has done since its start. */
+export interface RedisStats {
+  /** The pool of each node, by `host:port` or the path of its unix socket. */
+  readonly nodes: Readonly<Record<string, PoolStats>>;
+}
+
+/** Uses a pool that others use too; it stays open when this client is closed. */
+export interface SharedPoolOptions {
+  readonly pool: ConnectionPool;
+}
+
+/** What all views of one client share. */
+interface Shared {
+  readonly options: ResolvedOptions;
+  readonly topology: Topology;
+  readonly ownsTopology: boolean;
+  readonly hub: SubscriberHub;
+  readonly retriers: Retrier[];
+  state: "open" | "closed";
+}
+
+/** A view, as `with` and `buffers` make it. */
+class View {
+  readonly shared: Shared;
+  readonly settings: CommandSettings;
+
+  constructor(shared: Shared, settings: CommandSettings) {
+    this.shared = shared;
+    this.settings = settings;
+  }
+}
+
+/**
+ * The client: every command as a method, each on a shared connection or one of its own as its facts say.
+ *
+ * ```ts
+ * const redis = new Redis("redis://localhost:6379");
+ * await redis.set("greeting", "hello", { ex: 300 });
+ * await redis.get("greeting"); // "hello"
+ * ```
+ *
+ * @see docs/client.md
+ */
+export class Redis implements Dispatcher, AsyncDisposable {
+  readonly #shared: Shared;
+  readonly #settings: CommandSettings;
+  #buffers: BufferRedis | null = null;
+
+  /**
+   * Opens nothing yet: the first command does.
+   *
+   * @param input a URL (`redis://user:pw@host:6379/0`, `rediss://…`, `redis+unix:///path`), options, or `{ pool }`
+   * @throws OptionsError `ERR_OPTIONS` naming the option, what was expected and what came
+   */
+  constructor(input?: string | URL | RedisOptions | SharedPoolOptions, extra?: RedisOptions) {
+    const view = (input as unknown) instanceof View ? (input as unknown as View) : firstView(input, extra);
+    this.#shared = view.shared;
+    this.#settings = view.settings;
+  }
+
+  /** The same commands with Buffers in place of strings. */
+  get buffers(): BufferRedis {
+    this.#buffers ??= this.#view({ ...this.#settings, buffers: true }) as unknown as BufferRedis;
+    return this.#buffers;
+  }
+
+  /** A view on the same connections with other settings for its commands. */
+  with(options: CommandOptions): Redis {
+    validateObject("with", options, ["timeout", "signal", "retry"]);
+    const settings = this.#settings;
+    const { topology, retriers, options: defaults } = this.#shared;
+    let { policy } = settings;
+    if (options.retry === false) {
+      policy = null;
+    } else if (options.retry !== undefined) {
+      const retrier = new Retrier({ retry: resolveRetry(options.retry, defaults.retry), retryOnTimeout: defaults.retryOnTimeout }, systemClock, topology);
+      retriers.push(retrier);
+      policy = retrier;
+    }
+    return this.#view({
+      timeout: options.timeout === undefined ? settings.timeout : validateDuration("timeout", options.timeout),
+      timeoutIsExplicit: options.timeout !== undefined || settings.timeoutIsExplicit,
+      signal: options.signal === undefined ? settings.signal : validateSignal("signal", options.signal),
+      policy,
+      buffers: settings.buffers,
+    });
+  }
+
+  /** Sends any command by its name and flat arguments; its reply comes as the server gives it. */
+  call(name: string, ...args: readonly Arg[]): Promise<Reply> {
+    try {
+      return this[dispatch](buildCall(name, args)) as Promise<Reply>;
+    } catch (error) {
+      return this[refuse](error);
+    }
+  }
+
+  /** Collects commands that are sent in one piece; a failed command is an error in its place. */
+  pipeline(): PipelineChain<[]> {
+    return new Chain((parts) => this.#runPipeline(parts)) as unknown as PipelineChain<[]>;
+  }
+
+  /** Collects commands that the server runs as one, between MULTI and EXEC. */
+  multi(): MultiChain<[]> {
+    return new Chain((parts) => this.#run(batchRequest("MULTI", parts, false)) as Promise<unknown[]>) as unknown as MultiChain<[]>;
+  }
+
+  /**
+   * Watches keys on a connection of its own, runs the callback, and executes the chain that it returns; from the start again when a
+   * key was changed in between.
+   *
+   * @returns the chain's results, or what else the callback returned
+   * @throws WatchError `ERR_WATCH` after the last attempt; nothing was applied
+   */
+  async transaction<T>(keys: Arg | readonly Arg[], body: (tx: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<TransactionResult<T>> {
+    validateObject("transaction", options, ["attempts"]);
+    const settings = this.#settings;
+    const { topology, options: defaults } = this.#shared;
+    const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
+    const lease = new Lease(
+      await topology.poolFor(list[0] ?? null).lease({ timeout: Math.min(defaults.acquireTimeout, settings.timeout), signal: settings.signal, role: "leased" }),
+      settings,
+      systemClock,
+    );
+    try {
+      return (await runTransaction(lease, list, body, options, systemClock)) as TransactionResult<T>;
+    } finally {
+      lease.release();
+    }
+  }
+
+  /** Makes a function of a Lua script; see `ScriptOptions`. */
+  defineScript<T = Reply>(lua: string, options: ScriptOptions<T> = {}): Script<T> {
+    return makeScript(lua, options, (request) => this.#run(request));
+  }
+
+  /** All keys, or those that match. */
+  scanIterator(options: KeyScanOptions = {}): AsyncGenerator<string, void, undefined> {
+    return this.#scan("SCAN", [], options, single<string>);
+  }
+
+  /** The fields and values of a hash, pair by pair. */
+  hscanIterator(key: Arg, options: ScanOptions = {}): AsyncGenerator<[field: string, value: string], void, undefined> {
+    return this.#scan("HSCAN", [key], options, (elements) => pairs<string, string>(elements, (value) => value as string));
+  }
+
+  /** The members of a set. */
+  sscanIterator(key: Arg, options: ScanOptions = {}): AsyncGenerator<string, void, undefined> {
+    return this.#scan("SSCAN", [key], options, single<string>);
+  }
+
+  /** The members and scores of a sorted set, pair by pair. */
+  zscanIterator(key: Arg, options: ScanOptions = {}): AsyncGenerator<[member: string, score: number], void, undefined> {
+    return this.#scan("ZSCAN", [key], options, (elements) => pairs<string, number>(elements, (score) => Number(String(score).replace(/inf$/, "Infinity"))));
+  }
+
+  /**
+   * Subscribes to channels, on a connection kept for it.
+   *
+   * @param listener called with each message; without one, iterate over the subscription
+   * @returns when the server has confirmed it
+   */
+  subscribe(channels: string | readonly string[], listener?: MessageListener, options?: SubscribeOptions): Promise<Subscription> {
+    return this.#subscribe("subscribe", channels, listener, options);
+  }
+
+  /** Subscribes to all channels that match glob-style patterns. */
+  psubscribe(patterns: string | readonly string[], listener?: MessageListener, options?: SubscribeOptions): Promise<Subscription> {
+    return this.#subscribe("psubscribe", patterns, listener, options);
+  }
+
+  /** Subscribes to sharded channels (SPUBLISH). */
+  ssubscribe(channels: string | readonly string[], listener?: MessageListener, options?: SubscribeOptions): Promise<Subscription> {
+    return this.#subscribe("ssubscribe", channels, listener, options);
+  }
+
+  /** Returns when a connection is up; rejects with the reason why none can be made. */
+  async ready(): Promise<void> {
+    await this.#run(buildCall("PING", []));
+  }
+
+  /** The pools of all nodes. */
+  stats(): RedisStats {
+    const nodes: Record<string, PoolStats> = {};
+    for (const [node, pool] of this.#shared.topology.pools) nodes[node] = pool.stats();
+    return { nodes };
+  }
+
+  /** Takes no more commands, lets those that run come to their end for at most `timeout` ms, then ends every connection. */
+  async close(options?: CloseOptions): Promise<void> {
+    const timeout = closeTimeout(options);
+    this.#end();
+    if (this.#shared.ownsTopology) await this.#shared.topology.close(timeout);
+    for (const retrier of this.#shared.retriers) retrier.close();
+  }
+
+  /** Ends every connection at once; what is in flight fails. */
+  destroy(): void {
+    this.#end();
+    for (const retrier of this.#shared.retriers) retrier.close();
+    if (this.#shared.ownsTopology) this.#shared.topology.destroy();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  [dispatch](request: Request): Promise<unknown> {
+    const shared = this.#shared;
+    if (shared.state !== "open") return this[refuse](closed(request.spec.name));
+    if (request.route === "subscribe") return this[refuse](notHere(request.spec.name));
+    applySettings(request, this.#settings, systemClock);
+    return shared.topology.execute(request);
+  }
+
+  [refuse](error: unknown): Promise<never> {
+    return Promise.reject(error);
+  }
+
+  #run(request: Request): Promise<unknown> {
+    return this[dispatch](request);
+  }
+
+  #view(settings: CommandSettings): Redis {
+    return new Redis(new View(this.#shared, settings) as unknown as SharedPoolOptions);
+  }
+
+  #end(): void {
+    this.#shared.state = "closed";
+    this.#shared.hub.close();
+  }
+
+  async #runPipeline(parts: readonly Request[]): Promise<unknown[]> {
+    const results = (await this.#run(batchRequest("PIPELINE", parts, false))) as unknown[];
+    // Refused because of the server's state: sent again one by one, which keeps what the others got.
+    const again = parts.map(async (part, index) => {
+      const result = results[index];
+      if (this.#settings.policy === null || !isRepeatable(result)) return;
+      results[index] = await this.#run(part).catch((error: unknown) => error);
+    });
+    await Promise.all(again);
+    return results;
+  }
+
+  #scan<T>(command: string, key: readonly Arg[], options: KeyScanOptions, shape: (elements: readonly Reply[]) => Iterable<T>): AsyncGenerator<T, void, undefined> {
+    validateObject("scan", options, command === "SCAN" ? ["match", "count", "type"] : ["match", "count"]);
+    const tail = scanArguments(options);
+    return scanAll((cursor) => this.#run(buildCall(command, [...key, cursor, ...tail])), shape);
+  }
+
+  async #subscribe(
+    kind: SubscriptionKind,
+    names: string | readonly string[],
+    listener: MessageListener | undefined,
+    options: SubscribeOptions = {},
+  ): Promise<Subscription> {
+    const { shared, settings } = { shared: this.#shared, settings: this.#settings };
+    if (shared.state !== "open") throw closed(kind.toUpperCase());
+    const channels = checkSubscription(kind, names, listener, options);
+    options.signal?.throwIfAborted();
+    const subscription: Subscription<string | Buffer> = new Subscription(
+      kind,
+      channels,
+      (listener ?? null) as MessageListener<string | Buffer> | null,
+      options,
+      () => shared.hub.remove(subscriber),
+    );
+    const subscriber: Subscriber = { subscription, buffers: settings.buffers };
+    await shared.hub.add(subscriber, settings.timeout);
+    options.signal?.addEventListener("abort", () => void subscription.close(), { once: true });
+    return subscription as unknown as Subscription;
+  }
+}
+
+export interface Redis extends Commands {}
+
+/** The view that `redis.buffers` gives: the same commands with Buffers in place of strings. */
+export interface BufferRedis extends BufferCommands {
+  call(name: string, ...args: readonly Arg[]): Promise<Reply>;
+  with(options: CommandOptions): BufferRedis;
+  pipeline(): PipelineChain<[]>;
+  multi(): MultiChain<[]>;
+  subscribe(channels: string | readonly string[], listener?: MessageListener<Buffer>, options?: SubscribeOptions): Promise<Subscription<Buffer>>;
+  psubscribe(patterns: string | readonly string[], listener?: MessageListener<Buffer>, options?: SubscribeOptions): Promise<Subscription<Buffer>>;
+  ssubscribe(channels: string | readonly string[], listener?: MessageListener<Buffer>, options?: SubscribeOptions): Promise<Subscription<Buffer>>;
+}
+
+attachCommands(Redis.prototype);
+
+function firstView(input: string | URL | RedisOptions | SharedPoolOptions | undefined, extra: RedisOptions | undefined): View {
+  const ownsTopology = !isSharedPool(input);
+  const { options, topology }: PoolCore = (isSharedPool(input) ? input.pool : new ConnectionPool(input, extra))[core];
+  const retrier = new Retrier(options, systemClock, topology);
+  const shared: Shared = {
+    options,
+    topology,
+    ownsTopology,
+    hub: new SubscriberHub(topology.poolFor(null), systemClock),
+    retriers: [retrier],
+    state: "open",
+  };
+  return new View(shared, {
+    timeout: options.commandTimeout,
+    timeoutIsExplicit: false,
+    signal: null,
+    policy: retrier,
+    buffers: !options.decodeResponses,
+  });
+}
+
+function isSharedPool(input: unknown): input is SharedPoolOptions {
+  if (typeof input !== "object" || input === null || !("pool" in input)) return false;
+  if (!(input.pool instanceof ConnectionPool)) throw new OptionsError("pool", `pool must be a ConnectionPool, got ${typeof input.pool}`);
+  const others = Object.keys(input).filter((name) => name !== "pool");
+  if (others.length > 0) throw new OptionsError(others[0] ?? "pool", `${others.join(", ")} cannot be given beside pool: set it where the pool is made`);
+  return true;
+}
+
+function isRepeatable(result: unknown): boolean {
+  return result instanceof Error && "code" in result && isServerState(result as Parameters<typeof isServerState>[0]);
+}
+
+function closed(command: string): ClosedError {
+  return new ClosedError("not-sent", `${command} was not sent: the client is closed`, { command });
+}
+
+function checkSubscription(kind: SubscriptionKind, names: unknown, listener: unknown, options: SubscribeOptions): string[] {
+  const channels = (Array.isArray(names) ? names : [names]) as unknown[];
+  if (channels.length === 0) throw new OptionsError(kind, `${kind} needs at least one channel`);
+  for (const channel of channels) {
+    if (typeof channel !== "string") throw new OptionsError(kind, `a channel must be a string, got ${channel === null ? "null" : typeof channel}`);
+  }
+  if (listener !== undefined && typeof listener !== "function") throw new OptionsError("listener", `the listener must be a function, got ${typeof listener}`);
+  validateObject(kind, options, ["onGap", "maxBuffered", "signal"]);
+  if (options.maxBuffered !== undefined) validateNumber("maxBuffered", options.maxBuffered, { kind: "count", min: 1, max: 2 ** 30 });
+  return [...new Set(channels as string[])];
+}

@@ -1,0 +1,56 @@
+import { WatchError } from "../base/errors.ts";
+import type { Clock } from "../base/clock.ts";
+import type { Arg } from "../commands/spec.ts";
+import { Chain } from "./chain.ts";
+import type { Lease } from "./lease.ts";
+import type { MultiChain } from "./chain-types.ts";
+
+/** How a transaction is repeated. */
+export interface TransactionOptions {
+  /** How often it is tried when watched keys are changed in between; default 100. */
+  readonly attempts?: number | undefined;
+}
+
+/** What a transaction's callback gets: a connection of its own on which the keys are watched. */
+export type Transaction = Omit<Lease, "release" | "isReleased" | typeof Symbol.asyncDispose>;
+
+/** Tries unless said otherwise: with one winner a round, enough for so many callers on the same key at once. */
+const ATTEMPTS = 100;
+/** Longest pause after a conflict, ms; full jitter. */
+const LONGEST_PAUSE = 20;
+
+/**
+ * Watches keys, lets the callback read and build a MULTI, and executes it; from the start again when a watched key was changed.
+ * The callback may return the chain (it is executed), or anything else (it is the result, and nothing is executed).
+ *
+ * @throws WatchError `ERR_WATCH` after the last attempt; nothing was applied
+ */
+export async function runTransaction<T>(
+  lease: Lease,
+  keys: readonly Arg[],
+  body: (tx: Transaction) => T | Promise<T>,
+  options: TransactionOptions,
+  clock: Clock,
+): Promise<unknown> {
+  const attempts = options.attempts ?? ATTEMPTS;
+  for (let attempt = 1; ; attempt++) {
+    if (keys.length > 0) await lease.call("WATCH", ...keys);
+    try {
+      const result: unknown = await body(lease);
+      return result instanceof Chain ? await result.exec() : result;
+    } catch (error) {
+      if (!(error instanceof WatchError)) throw error;
+      if (attempt >= attempts) {
+        throw new WatchError(attempt, `the watched keys were changed by others in each of ${attempt} attempts, and nothing was applied: watch fewer keys, or raise attempts`, {
+          cause: error,
+          command: "EXEC",
+        });
+      }
+    }
+    const pause = Math.random() * Math.min(LONGEST_PAUSE, attempt);
+    await new Promise<void>((resolve) => clock.schedule(resolve, pause, true));
+  }
+}
+
+/** The result of a transaction: of the chain that its callback returned, or what it returned itself. */
+export type TransactionResult<T> = T extends MultiChain<infer R> ? Awaited<ReturnType<MultiChain<R>["exec"]>> : T;

@@ -1,0 +1,40 @@
+import { isArg } from "./put.ts";
+import { kindOf, refuseCall } from "./refuse.ts";
+import type { Request } from "./request.ts";
+import type { Arg } from "./spec.ts";
+import { Command, commandSpec } from "./table.ts";
+
+/** A command's name: letters, digits and what modules and containers use, `FT.SEARCH`, `CONFIG GET`. */
+const NAME = /^[\w.-]+( [\w.|-]+)?$/;
+
+/**
+ * Builds the request of any command from its flat arguments. A container's sub-command is the first argument or the
+ * second word of the name. What the table does not know may run on a lane, and counts as accumulating.
+ *
+ * @param name in any case: `GET`, `config get`
+ * @param args strings, Buffers and numbers
+ * @throws OptionsError for a name or an argument that cannot be sent
+ */
+export function buildCall(name: string, args: readonly unknown[]): Request {
+  if (typeof name !== "string" || !NAME.test(name)) {
+    refuseCall("call", "name", `expected a command's name such as "GET" or "CONFIG GET", got ${kindOf(name)}`);
+  }
+  const upper = name.toUpperCase();
+  for (const [index, arg] of args.entries()) {
+    if (!isArg(arg)) {
+      refuseCall(upper, `argument ${index + 1}`, `expected a string, Buffer or number, got ${kindOf(arg)}`);
+    }
+  }
+  const flat = args as readonly Arg[];
+  const first = flat[0];
+  if (typeof first === "string") {
+    const sub = commandSpec(`${upper} ${first.toUpperCase()}`);
+    if (sub !== undefined) return sub.buildFlat(flat.slice(1));
+  }
+  return (commandSpec(upper) ?? unknownCommand(upper)).buildFlat(flat);
+}
+
+/** Not kept: names may come from anywhere, and a cache of them would grow. */
+function unknownCommand(name: string): Command {
+  return new Command([name, "as", [], -1, "", "", null, ""]);
+}

@@ -1,0 +1,234 @@
+import { assert } from "../base/assert.ts";
+import { RedisError, ServerError } from "../base/errors.ts";
+import { payloadBytes, type Payload } from "../protocol/encoder.ts";
+import type { Reply } from "../protocol/reply.ts";
+import type { Arg, CommandSpec, Effect, ReplyTransform, Route } from "./spec.ts";
+
+/** `blockFor` of a command that does not block. */
+export const NOT_BLOCKING: number = -1;
+
+/**
+ * Where a request stands.
+ * - `new`       built, nowhere yet
+ * - `queued`    waits for a connection, or in a connection's write buffer: taking it out proves that it never ran
+ * - `written`   handed to the socket: its outcome is unknown until the reply
+ * - `abandoned` rejected after it was written; its reply slot stays as a tombstone
+ * - `settled`   its promise is settled
+ */
+export type RequestState = "new" | "queued" | "written" | "abandoned" | "settled";
+
+/** Decides what happens to a failed request. Set by the topology; the layers below only call it. */
+export interface RetryPolicy {
+  /** Returns true when it took the request over, to send it again later or to settle it by itself. */
+  takeOver(request: Request, error: RedisError): boolean;
+}
+
+/** Whoever holds a connection for one request: is told when the request is through, and cancels it with care. */
+export interface RequestHolder {
+  /** The request left its connection, with a reply or without; called once per attempt. */
+  finished(request: Request): void;
+  /** Ends the request early, at once or after the server has let go of it. */
+  cancel(request: Request, reason: unknown): void;
+}
+
+let capturedResolve: (value: unknown) => void;
+let capturedReject: (reason: unknown) => void;
+// One shared executor instead of a closure per command.
+const capture = (resolve: (value: unknown) => void, reject: (reason: unknown) => void): void => {
+  capturedResolve = resolve;
+  capturedReject = reject;
+};
+
+/**
+ * One command on its way: encoded whole, with one promise, from the facade to the reply.
+ * All requests have one shape, so that every place that handles them stays monomorphic.
+ */
+export class Request {
+  readonly spec: CommandSpec;
+  /** The arguments behind the command's name, flat, as they were encoded. */
+  readonly args: readonly Arg[];
+  readonly payload: Payload;
+  /** Size of the encoded command, bytes. */
+  readonly bytes: number;
+  readonly transform: ReplyTransform | null;
+  effect: Effect;
+  readonly route: Route;
+  /** How long the server may block, ms; 0 for ever; NOT_BLOCKING. */
+  readonly blockFor: number;
+  /** The commands of a pipeline or a MULTI block, which go and come back together; null for a single command. */
+  readonly parts: readonly Request[] | null;
+
+  /** How many replies the server gives to it. */
+  readonly slots: number;
+
+  /** Replies that are still to come. */
+  remaining: number;
+  /** Collects the replies where there are parts. */
+  replies: Reply[] | null = null;
+  /** Whether strings are to be decoded as Buffers. */
+  buffers: boolean = false;
+  /** Limit, ms on the clock; Infinity for none. */
+  deadline: number = Infinity;
+  /** The length of the limit as it was asked for, ms: for the error's text. */
+  timeout = 0;
+  signal: AbortSignal | null = null;
+  policy: RetryPolicy | null = null;
+  holder: RequestHolder | null = null;
+  /** How often it was sent again. */
+  attempts = 0;
+  /** Whether an earlier attempt may have run. */
+  uncertain = false;
+  state: RequestState = "new";
+  /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
+  cancelled: { readonly reason: unknown } | null = null;
+
+  promise: Promise<unknown> | null = null;
+  #resolve: ((value: unknown) => void) | null = null;
+  #reject: ((reason: unknown) => void) | null = null;
+
+  constructor(
+    spec: CommandSpec,
+    args: readonly Arg[],
+    payload: Payload,
+    transform: ReplyTransform | null,
+    route: Route,
+    blockFor: number,
+    parts: readonly Request[] | null,
+    slots: number,
+  ) {
+    this.spec = spec;
+    this.args = args;
+    this.payload = payload;
+    this.bytes = payloadBytes(payload);
+    this.transform = transform;
+    this.effect = spec.effect;
+    this.route = route;
+    this.blockFor = blockFor;
+    this.parts = parts;
+    this.slots = slots;
+    this.remaining = slots;
+  }
+
+  /** Makes the promise and listens to the signal; parts of a batch need neither. */
+  start(): Promise<unknown> {
+    this.promise = new Promise(capture);
+    this.#resolve = capturedResolve;
+    this.#reject = capturedReject;
+    if (this.signal !== null) this.#watch(this.signal);
+    return this.promise;
+  }
+
+  /** What is known about the command should it fail now. */
+  get outcome(): "not-sent" | "unknown" {
+    return this.uncertain || this.state === "written" || this.state === "abandoned" ? "unknown" : "not-sent";
+  }
+
+  /** Whether its promise is settled: whoever still queues it drops it. */
+  get isOver(): boolean {
+    return this.state === "settled" || this.state === "abandoned";
+  }
+
+  /**
+   * Takes one reply from the connection.
+   * @returns true when it was the last one, so that the reply slot is free
+   */
+  accept(reply: Reply): boolean {
+    if (this.parts !== null) {
+      (this.replies ??= []).push(reply);
+      if (--this.remaining > 0) return false;
+      reply = this.replies;
+    } else if (--this.remaining > 0 && !(reply instanceof ServerError)) {
+      return false;
+    }
+    if (this.holder !== null) this.#release();
+    if (this.state === "abandoned") return true;
+    if (reply instanceof ServerError) {
+      reply.command = this.spec.name;
+      this.fail(reply);
+      return true;
+    }
+    this.#succeed(reply);
+    return true;
+  }
+
+  /** Fails with what a connection or a pool found, unless the policy sends the request again. */
+  fail(error: RedisError): void {
+    if (this.holder !== null) this.#release();
+    if (this.isOver) return;
+    if (error.outcome === "unknown") this.uncertain = true;
+    if (this.cancelled !== null) {
+      this.reject(this.cancelled.reason);
+      return;
+    }
+    if (this.policy !== null && this.policy.takeOver(this, error)) return;
+    this.reject(error);
+  }
+
+  /** Prepares another attempt; `counted` when it was the server or a loss after the write that made it necessary. */
+  again(counted: boolean): void {
+    if (counted) this.attempts++;
+    this.state = "queued";
+    this.replies = null;
+    this.remaining = this.slots;
+  }
+
+  /** Ends the request early, because of its signal or its deadline. */
+  cancel(reason: unknown): void {
+    if (this.isOver) return;
+    if (this.holder !== null) this.holder.cancel(this, reason);
+    else this.reject(reason);
+  }
+
+  /** Settles for good. Once written, the request stays behind as the tombstone of its reply slot. */
+  reject(reason: unknown): void {
+    if (this.isOver) return;
+    this.state = this.state === "written" ? "abandoned" : "settled";
+    this.signal?.removeEventListener("abort", this);
+    assert(this.#reject !== null, "a part of a batch was rejected by itself");
+    this.#reject(reason);
+  }
+
+  /** The signal's listener (an object instead of a closure per command). */
+  handleEvent(): void {
+    this.cancel(this.signal?.reason);
+  }
+
+  #succeed(reply: Reply): void {
+    assert(this.#resolve !== null, "a reply for a request that was never started");
+    if (this.cancelled !== null && reply === null) {
+      this.state = "queued"; // no reply is outstanding, so no tombstone
+      this.reject(this.cancelled.reason);
+      return;
+    }
+    let value: unknown = reply;
+    try {
+      if (this.transform !== null) value = this.transform(reply);
+    } catch (error) {
+      // Such as the EXECABORT of a MULTI block: the policy may send it again.
+      this.state = "queued";
+      if (error instanceof RedisError) this.fail(error);
+      else this.reject(error);
+      return;
+    }
+    this.signal?.removeEventListener("abort", this);
+    this.state = "settled";
+    this.#resolve(value);
+  }
+
+  #watch(signal: AbortSignal): void {
+    if (signal.aborted) this.reject(signal.reason);
+    else signal.addEventListener("abort", this);
+  }
+
+  #release(): void {
+    const holder = this.holder;
+    this.holder = null;
+    holder?.finished(this);
+  }
+}
+
+/** The one verb of everything that can run a command: a connection, a pool, a topology. */
+export interface Executor {
+  /** Takes the request and returns its promise; never throws. */
+  execute(request: Request): Promise<unknown>;
+}

@@ -1,0 +1,48 @@
+import type { Reply } from "../protocol/reply.ts";
+
+/** What repeating a command does to the end state; decides which retries are allowed. */
+export type Effect = "read" | "overwrite" | "accumulate";
+
+/**
+ * Where a command may run.
+ * - `share`      on a lane, together with everybody else's commands
+ * - `lease`      alone on a leased connection: it blocks, or changes the session
+ * - `subscribe`  on a subscriber connection; only the Pub/Sub part of the client sends it
+ */
+export type Route = "share" | "lease" | "subscribe";
+
+/** A single argument as it goes on the wire. */
+export type Arg = string | Buffer | number;
+
+/** Turns a generic reply into the command's own shape, the same for RESP2 and RESP3. Never called with an error. */
+export type ReplyTransform = (reply: Reply) => unknown;
+
+/** Where a command's keys are among `Request.args` (positions do not count the command's name). */
+export type KeyPositions =
+  | { readonly at: "range"; readonly first: number; readonly last: number; readonly step: number }
+  | { readonly at: "count"; readonly count: number; readonly first: number }
+  | {
+      readonly at: "keyword";
+      readonly keyword: string;
+      /** The first position where the keyword may stand. */
+      readonly from: number;
+      /** Whether the last one of that name counts. */
+      readonly fromEnd: boolean;
+      /** Whether all that follows are keys, not one. */
+      readonly many: boolean;
+      /** Whether only the first half of all that follows are keys. */
+      readonly half: boolean;
+    };
+
+/** The facts about one command that the layers below the client need. One object per command, made once. */
+export interface CommandSpec {
+  /** In capitals, with its container: `GET`, `CONFIG SET`. */
+  readonly name: string;
+  /** The name as encoded bulk strings: `$6\r\nCONFIG\r\n$3\r\nGET\r\n`. */
+  readonly head: string;
+  /** How many bulk strings `head` holds. */
+  readonly headLength: 1 | 2;
+  readonly effect: Effect;
+  readonly route: Route;
+  readonly keys: readonly KeyPositions[];
+}

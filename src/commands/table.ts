@@ -1,0 +1,201 @@
+import { assert } from "../base/assert.ts";
+import { encodeCommand, encodeHead } from "../protocol/encoder.ts";
+import { parseGrammar } from "./grammar.ts";
+import { keysAmong, isWord } from "./keys.ts";
+import { Plan } from "./plan.ts";
+import { ReplyCompiler } from "./replies.ts";
+import { NOT_BLOCKING, Request } from "./request.ts";
+import { replyTypes, rows } from "./table.generated.ts";
+import type { Arg, CommandSpec, Effect, KeyPositions, ReplyTransform, Route } from "./spec.ts";
+
+/** Where the time is that a command may block for. */
+export interface BlockTime {
+  /** Its position among the arguments, from the end where negative; or the keyword before it. */
+  readonly at: number | string;
+  /** How many ms its unit has. */
+  readonly scale: number;
+}
+
+/**
+ * One line of the generated table: name, effect and route (their first letters), keys, arguments that a quick method
+ * takes (-1: none), grammar, reply ("" where it needs no transform), block time, rules.
+ */
+export type Row = readonly [
+  name: string,
+  code: string,
+  keys: readonly KeyPositions[],
+  quick: number,
+  grammar: string,
+  reply: string,
+  blocks: BlockTime | null,
+  rules: string,
+];
+
+const EFFECTS: Readonly<Record<string, Effect>> = { r: "read", o: "overwrite", a: "accumulate" };
+const ROUTES: Readonly<Record<string, Route>> = { s: "share", l: "lease", b: "subscribe" };
+const RANK: Readonly<Record<Effect, number>> = { read: 0, overwrite: 1, accumulate: 2 };
+
+/** What an option changes: `if get: string?`, `accumulate if incr`, `lease if block`. */
+interface Rules {
+  readonly replies: readonly { readonly when: Condition; readonly transform: ReplyTransform | null }[];
+  readonly effects: readonly { readonly when: Condition; readonly effect: Effect }[];
+  readonly lease: Condition | null;
+}
+
+/** Any of these; of each, all. */
+type Condition = readonly (readonly string[])[];
+
+/** The facts about one command and what is made of them; the grammar and the rules are read at their first use. */
+export class Command implements CommandSpec {
+  readonly name: string;
+  readonly head: string;
+  readonly headLength: 1 | 2;
+  readonly effect: Effect;
+  readonly route: Route;
+  readonly keys: readonly KeyPositions[];
+  /** The number of single values that a quick method takes, -1 for none. */
+  readonly quick: number;
+  /** Whether it has a method. */
+  readonly hasMethod: boolean;
+  /** What turns the reply into its documented form when no option changes it. */
+  readonly transform: ReplyTransform | null;
+  readonly blocks: BlockTime | null;
+  readonly #row: Row;
+  #plan: Plan | null = null;
+  #rules: Rules | null = null;
+
+  constructor(row: Row) {
+    const [name, code, keys, quick, , reply, blocks] = row;
+    const tokens = name.split(" ");
+    this.name = name;
+    this.head = encodeHead(tokens);
+    this.headLength = tokens.length as 1 | 2;
+    this.effect = EFFECTS[code[0] as string] as Effect;
+    this.route = ROUTES[code[1] as string] as Route;
+    this.hasMethod = code[2] !== "-";
+    this.keys = keys;
+    this.quick = quick;
+    this.blocks = blocks;
+    this.transform = reply === "" ? null : this.#compile(reply);
+    this.#row = row;
+  }
+
+  /** The arguments as the grammar has them. */
+  get grammar(): string {
+    return this.#row[4];
+  }
+
+  /**
+   * Builds the request of a method call.
+   *
+   * @throws OptionsError for arguments that do not fit
+   */
+  build(given: readonly unknown[]): Request {
+    this.#plan ??= new Plan(this.name, parseGrammar(this.#row[4]));
+    const { args, given: options } = this.#plan.draft(given);
+    return this.#request(args, options, true);
+  }
+
+  /** Builds the request of flat arguments; its reply stays generic. */
+  buildFlat(args: readonly Arg[]): Request {
+    return this.#request(args, null, false);
+  }
+
+  #request(args: readonly Arg[], options: readonly string[] | null, transformed: boolean): Request {
+    const payload = encodeCommand(this.name, this.head, this.headLength, args);
+    let { transform, route, effect } = this as { transform: Command["transform"]; route: Route; effect: Effect };
+    if (this.#row[7] !== "") {
+      const rules = (this.#rules ??= this.#readRules());
+      const names = options ?? args.filter((arg) => typeof arg === "string").map((arg) => arg.toLowerCase());
+      for (const rule of rules.effects) {
+        if (RANK[rule.effect] > RANK[effect] && this.#holds(rule.when, names, args)) effect = rule.effect;
+      }
+      if (options !== null) {
+        const variant = rules.replies.find(({ when }) => this.#holds(when, names, args));
+        if (variant !== undefined) transform = variant.transform;
+      }
+      if (rules.lease !== null && blockTime(this.blocks, args) !== NOT_BLOCKING) route = "lease";
+    }
+    const wait = blockTime(this.blocks, args);
+    const request = new Request(this, args, payload, transformed ? transform : null, route, wait, null, 1);
+    request.effect = effect;
+    return request;
+  }
+
+  #holds(when: Condition, names: readonly string[], args: readonly Arg[]): boolean {
+    return when.some((all) => all.every((name) => (name === "same-key" ? this.#sameKey(args) : names.includes(name))));
+  }
+
+  /** A destination that is also a source: repeating the command works on its own result. */
+  #sameKey(args: readonly Arg[]): boolean {
+    const keys = keysAmong(this, args).map(String);
+    return new Set(keys).size < keys.length;
+  }
+
+  #readRules(): Rules {
+    const replies: { when: Condition; transform: ReplyTransform | null }[] = [];
+    const effects: { when: Condition; effect: Effect }[] = [];
+    let lease: Condition | null = null;
+    for (const rule of this.#row[7].split(" ; ")) {
+      const reply = /^if (\S+): (.*)$/.exec(rule);
+      if (reply !== null) {
+        replies.push({ when: condition(reply[1] as string), transform: this.#compile(reply[2] as string) });
+        continue;
+      }
+      const [what, when] = rule.split(" if ") as [string, string];
+      if (what === "lease") lease = condition(when);
+      else effects.push({ when: condition(when), effect: what as Effect });
+    }
+    return { replies, effects, lease };
+  }
+
+  #compile(reply: string): ReplyTransform | null {
+    return new ReplyCompiler(this.name, types).compile(reply);
+  }
+}
+
+function condition(text: string): Condition {
+  return text.split("|").map((all) => all.split("&"));
+}
+
+/** How long the server may block, ms; 0 for ever. */
+export function blockTime(blocks: BlockTime | null, args: readonly Arg[]): number {
+  if (blocks === null) return NOT_BLOCKING;
+  let at = typeof blocks.at === "number" ? blocks.at : keywordBefore(blocks.at, args);
+  if (at === NOT_FOUND) return NOT_BLOCKING;
+  if (at < 0) at += args.length;
+  const time = Number(args[at]) * blocks.scale;
+  // What the server will refuse at once needs no limit either.
+  return time > 0 && Number.isFinite(time) ? Math.ceil(time) : 0;
+}
+
+const NOT_FOUND = Number.MIN_SAFE_INTEGER;
+
+/** The position behind BLOCK, looked for before STREAMS, so that no stream or consumer is taken for it. */
+function keywordBefore(keyword: string, args: readonly Arg[]): number {
+  for (let at = isWord(args[0], "GROUP") ? 3 : 0; at < args.length; at++) {
+    if (isWord(args[at], "STREAMS")) return NOT_FOUND;
+    if (isWord(args[at], keyword)) return at + 1;
+  }
+  return NOT_FOUND;
+}
+
+const types: ReadonlyMap<string, string> = new Map(replyTypes);
+const commands: ReadonlyMap<string, Command> = new Map(rows.map((row) => [row[0], new Command(row)]));
+
+/** All commands of the table. */
+export function allCommands(): Iterable<Command> {
+  return commands.values();
+}
+
+/** The facts about a command by its name in capitals, with its container: `GET`, `CONFIG SET`. */
+export function commandSpec(name: string): Command | undefined {
+  return commands.get(name);
+}
+
+/** The facts about a command that is known to be in the table. */
+export function knownCommand(name: string): Command {
+  const command = commands.get(name);
+  assert(command !== undefined, `no command ${name}`);
+  return command;
+}

@@ -1,0 +1,123 @@
+import { Ring } from "../base/ring.ts";
+import type { Request } from "../commands/request.ts";
+
+/** One socket write takes at most about so much; the rest can still be taken back while the socket is full. Bytes. */
+const WRITE_LIMIT = 1 << 20;
+
+/**
+ * The commands of one connection in the order of their replies: first those that were written (the in-flight queue),
+ * then those that still wait for the next write. Settled requests among the written ones are tombstones: their slot
+ * swallows the reply. Settled ones among the others are dropped, so they never run.
+ */
+export class CommandQueue {
+  readonly #ring = new Ring<Request>(64);
+  #written = 0;
+  #unwrittenBytes = 0;
+  #nextDeadline = Infinity;
+
+  /** Commands written and not answered, tombstones included. */
+  get written(): number {
+    return this.#written;
+  }
+
+  get size(): number {
+    return this.#ring.size;
+  }
+
+  get unwrittenBytes(): number {
+    return this.#unwrittenBytes;
+  }
+
+  /** The request whose reply comes next. */
+  get head(): Request | undefined {
+    return this.#written === 0 ? undefined : this.#ring.peek();
+  }
+
+  push(request: Request): void {
+    request.state = "queued";
+    this.#unwrittenBytes += request.bytes;
+    if (request.deadline < this.#nextDeadline) this.#nextDeadline = request.deadline;
+    this.#ring.push(request);
+  }
+
+  /** Marks the next commands as written and gives their bytes; an empty string when there are none. */
+  take(): string | readonly (string | Buffer)[] {
+    const ring = this.#ring;
+    let text = "";
+    let bytes = 0;
+    let pieces: (string | Buffer)[] | null = null;
+    let dropped = false;
+    let index = this.#written;
+    for (; index < ring.size && bytes < WRITE_LIMIT; index++) {
+      const request = ring.at(index);
+      this.#unwrittenBytes -= request.bytes;
+      if (request.state !== "queued") {
+        dropped = true;
+        continue;
+      }
+      request.state = "written";
+      bytes += request.bytes;
+      const payload = request.payload;
+      if (typeof payload === "string") {
+        text += payload;
+        continue;
+      }
+      pieces ??= [];
+      for (const piece of payload) {
+        if (typeof piece === "string") {
+          text += piece;
+        } else {
+          if (text !== "") pieces.push(text);
+          text = "";
+          pieces.push(piece);
+        }
+      }
+    }
+    const end = index;
+    if (dropped) index -= this.#dropSettled(end);
+    this.#written = index;
+    if (pieces === null) return text;
+    if (text !== "") pieces.push(text);
+    return pieces;
+  }
+
+  /** Frees the head's slot. */
+  shift(): void {
+    this.#ring.shift();
+    this.#written--;
+  }
+
+  /** Calls `expired` for every request whose deadline has passed. */
+  expire(now: number, expired: (request: Request) => void): void {
+    if (now < this.#nextDeadline) return;
+    let next = Infinity;
+    for (let index = 0; index < this.#ring.size; index++) {
+      const request = this.#ring.at(index);
+      if (request.isOver) continue;
+      if (request.deadline <= now) expired(request);
+      else if (request.deadline < next) next = request.deadline;
+    }
+    this.#nextDeadline = next;
+  }
+
+  /** Drops the settled ones among those that were not written. */
+  sweep(): void {
+    this.#ring.retain((request) => {
+      if (!request.isOver) return true;
+      this.#unwrittenBytes -= request.bytes;
+      return false;
+    }, this.#written);
+  }
+
+  /** Takes everything out, in order. */
+  drain(): Request[] {
+    this.#written = 0;
+    this.#unwrittenBytes = 0;
+    return this.#ring.drain();
+  }
+
+  #dropSettled(end: number): number {
+    let position = this.#written;
+    return this.#ring.retain((request) => position++ >= end || request.state === "written", this.#written);
+  }
+}

@@ -1,0 +1,87 @@
+import { ConnectError, ServerError, type ConnectErrorCode, type RedisError } from "../base/errors.ts";
+import type { ResolvedOptions } from "../base/options.ts";
+
+interface Diagnosis {
+  readonly code: ConnectErrorCode;
+  readonly permanent: boolean;
+  readonly what: string;
+}
+
+function codeOf(error: Error | null): string {
+  if (error === null || !("code" in error)) return "";
+  return String(error.code);
+}
+
+// Chain failures that a retry cannot mend; the words are OpenSSL's, as Node passes them on.
+const untrusted = /CERT|SELF_SIGNED|ISSUER|ALTNAME|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/;
+
+function diagnose(error: Error | null, options: ResolvedOptions): Diagnosis {
+  const code = codeOf(error);
+  switch (code) {
+    case "ECONNREFUSED":
+      return { code: "ERR_CONNECT_REFUSED", permanent: false, what: "connection refused: is the server running there?" };
+    case "ENOENT":
+      return { code: "ERR_CONNECT_REFUSED", permanent: false, what: "no such unix socket: is the server running, with this `unixsocket`?" };
+    case "EACCES":
+      return { code: "ERR_CONNECT_REFUSED", permanent: true, what: "no permission: check `unixsocketperm` and the user of this process" };
+    case "ENOTFOUND":
+      return { code: "ERR_CONNECT_DNS", permanent: true, what: "the host name is not known: check `host`" };
+    case "EAI_AGAIN":
+      return { code: "ERR_CONNECT_DNS", permanent: false, what: "the name server does not answer" };
+    case "ETIMEDOUT":
+      return { code: "ERR_CONNECT_TIMEOUT", permanent: false, what: "the host does not answer: check `host`, `port` and the firewall" };
+    case "EMFILE":
+    case "ENFILE":
+      return { code: "ERR_CONNECT", permanent: false, what: "no file descriptor left: raise `ulimit -n` or lower maxConnections" };
+    default:
+  }
+  if (options.tls !== null && untrusted.test(code)) {
+    return { code: "ERR_CONNECT_TLS", permanent: true, what: `the certificate is not trusted (${code}): give its authority as tls.ca, and the name it is made for as host or tls.servername` };
+  }
+  if (options.tls !== null && (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO")) {
+    return { code: "ERR_CONNECT_TLS", permanent: true, what: `the TLS handshake failed (${code}): does this port speak TLS, and does it want a client certificate (tls.cert, tls.key)?` };
+  }
+  const what = error === null || code === "ECONNRESET" ? "the server closed the connection before it was ready" : (code === "" ? error.message : code);
+  const hint = options.tls === null ? "" : ": does this port speak TLS, and does it want a client certificate (tls.cert, tls.key)?";
+  return { code: "ERR_CONNECT", permanent: false, what: what + hint };
+}
+
+/** Makes the ConnectError for what the socket reported (null: closed without an error). */
+export function connectErrorFrom(error: Error | null, options: ResolvedOptions): ConnectError {
+  const { code, permanent, what } = diagnose(error, options);
+  const cause = error === null ? {} : { cause: error };
+  return new ConnectError(code, `cannot connect to ${options.node}: ${what}`, permanent, { node: options.node, ...cause });
+}
+
+/** Makes the ConnectError for an error reply to a step of the handshake. */
+export function handshakeErrorFrom(step: string, reply: ServerError, options: ResolvedOptions): ConnectError {
+  const facts = { node: options.node, cause: reply, command: step };
+  const at = `cannot connect to ${options.node}: `;
+  const text = reply.message;
+  if (/max number of clients/.test(text)) {
+    return new ConnectError("ERR_CONNECT_MAX_CLIENTS", `${at}the server has no client left to give: raise its \`maxclients\` or lower maxConnections`, false, facts);
+  }
+  if (reply.code === "LOADING") {
+    return new ConnectError("ERR_CONNECT_LOADING", `${at}the server is loading its data`, false, facts);
+  }
+  if (reply.code === "WRONGPASS" || reply.code === "NOAUTH" || reply.code === "NOPERM" || /invalid password|AUTH.*without any password/.test(text)) {
+    return new ConnectError("ERR_CONNECT_AUTH", `${at}${step} was refused (${reply.code}): check username, password or credentials()`, true, facts);
+  }
+  if (step === "SELECT") {
+    return new ConnectError("ERR_CONNECT_HANDSHAKE", `${at}database ${options.db} cannot be selected (${text}): check db`, true, facts);
+  }
+  return new ConnectError("ERR_CONNECT_HANDSHAKE", `${at}${step} was refused (${text})`, true, facts);
+}
+
+/** Makes the ConnectError for a handshake that was not through within `connectTimeout`. */
+export function connectTimeout(step: string, options: ResolvedOptions): ConnectError {
+  const message = `cannot connect to ${options.node} within ${options.connectTimeout} ms (${step}): check host, port and firewall, or raise connectTimeout`;
+  return new ConnectError("ERR_CONNECT_TIMEOUT", message, false, { node: options.node });
+}
+
+/** Brings anything that can go wrong while connecting to a ConnectError. */
+export function toConnectError(error: unknown, options: ResolvedOptions): ConnectError {
+  if (error instanceof ConnectError) return error;
+  const cause = error as RedisError;
+  return new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: ${cause.message}`, false, { node: options.node, cause });
+}

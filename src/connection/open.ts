@@ -1,0 +1,52 @@
+import type { Clock } from "../base/clock.ts";
+import { ConnectError } from "../base/errors.ts";
+import type { ResolvedOptions } from "../base/options.ts";
+import { connectTimeout, toConnectError } from "./connect-error.ts";
+import { Connection } from "./connection.ts";
+import { handshake } from "./handshake.ts";
+import type { Dialler } from "./transport.ts";
+
+/**
+ * Opens a connection that is ready for commands: stream, TLS and handshake within `connectTimeout` together.
+ *
+ * @param signal ends the attempt; it is never tied to a caller's own deadline, for a connection that comes late serves the
+ *   next one
+ * @throws ConnectError saying at which step it failed, and what to do
+ */
+export async function openConnection(
+  options: ResolvedOptions,
+  dialler: Dialler,
+  clock: Clock,
+  signal: AbortSignal,
+): Promise<Connection> {
+  const connection = new Connection(options.node, options.db, options.socketTimeout, clock);
+  const attempt = new AbortController();
+  let step = "no connection";
+  const timer = clock.schedule(() => attempt.abort(connectTimeout(step, options)), options.connectTimeout, true);
+  const cancel = (): void => attempt.abort(new ConnectError("ERR_CONNECT", `connecting to ${options.node} was ended: the pool was closed`, true));
+  const aborted = new Promise<never>((_, reject) => {
+    attempt.signal.addEventListener("abort", () => {
+      connection.close("handshake", attempt.signal.reason);
+      reject(attempt.signal.reason as Error);
+    });
+  });
+  const ready = async (): Promise<void> => {
+    connection.attach(await dialler.dial(connection, attempt.signal));
+    step = "connected, but no reply to the handshake";
+    await handshake(connection, options);
+  };
+  signal.addEventListener("abort", cancel);
+  if (signal.aborted) cancel();
+  try {
+    // A race, because credentials() is the user's and may hang.
+    await Promise.race([ready(), aborted]);
+    if (!connection.isOpen) throw new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: the connection ended`, false);
+    return connection;
+  } catch (error) {
+    connection.close("handshake", error);
+    throw attempt.signal.aborted ? attempt.signal.reason : toConnectError(error, options);
+  } finally {
+    timer.cancel();
+    signal.removeEventListener("abort", cancel);
+  }
+}

@@ -1,0 +1,38 @@
+export { Redis, type BufferRedis, type RedisStats, type SharedPoolOptions } from "./client/redis.ts";
+export { ConnectionPool, type CloseOptions, type LeaseOptions } from "./client/connection-pool.ts";
+export { Lease } from "./client/lease.ts";
+export type { BufferCommands, Commands, MultiChain, Outcomes, PipelineChain } from "./client/chain-types.ts";
+export type { CommandOptions } from "./client/settings.ts";
+export type { KeyScanOptions, ScanOptions } from "./client/scan.ts";
+export type { Script, ScriptOptions } from "./client/script.ts";
+export { Subscription, type Gap, type Message, type MessageListener, type SubscribeOptions, type SubscriptionKind } from "./client/subscription.ts";
+export type { Transaction, TransactionOptions, TransactionResult } from "./client/transaction.ts";
+export type { PoolStats } from "./pool/stats.ts";
+export type { LoadSample, SizingAdvice } from "./pool/advice.ts";
+export type { LeaseLeak } from "./pool/housekeeper.ts";
+export type { Percentiles } from "./base/histogram.ts";
+export type {
+  Credentials,
+  CredentialsProvider,
+  ReconnectOptions,
+  RedisOptions,
+  RetryEffects,
+  RetryOptions,
+} from "./base/options.ts";
+export {
+  ClosedError,
+  CommandTimeoutError,
+  ConnectError,
+  ConnectionLostError,
+  OptionsError,
+  PoolTimeoutError,
+  ProtocolError,
+  QueueFullError,
+  RedisError,
+  ServerError,
+  WatchError,
+  type ConnectErrorCode,
+  type Outcome,
+} from "./base/errors.ts";
+export type { Arg } from "./commands/spec.ts";
+export type { Reply, ReplyMap } from "./protocol/reply.ts";

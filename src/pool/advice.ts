@@ -1,0 +1,67 @@
+/** What was measured, for the advice. */
+export interface LoadSample {
+  /** Highest rate of shared and leased commands over one second. */
+  readonly peakCommandsPerSecond: number;
+  /** Highest rate of leases over one second. */
+  readonly peakLeasesPerSecond: number;
+  /** Mean time that a lease was held, ms. */
+  readonly meanLeaseTime: number;
+  /** Most leases held at once. */
+  readonly mostLeased: number;
+  readonly lanes: number;
+  readonly subscribers: number;
+  readonly maxConnections: number;
+  /** The server's own limit; null while it is not known. */
+  readonly maxClients: number | null;
+  /** The server's clients of all kinds when it was asked; null while that is not known. */
+  readonly connectedClients: number | null;
+}
+
+/** How large the pool ought to be, and why. */
+export interface SizingAdvice {
+  /** The advised `maxConnections`. */
+  readonly maxConnections: number;
+  /** `requests_per_second / 1000 + buffer`: what a pool without shared lanes would need. */
+  readonly ruleOfThumb: number;
+  /** Little's law: leases per second × seconds per lease, the mean number of leases at the peak. */
+  readonly concurrentLeases: number;
+  /** The server's limit that was taken into account; null when it is not known. */
+  readonly maxClients: number | null;
+  /** Why, in a sentence. */
+  readonly reason: string;
+  readonly measured: LoadSample;
+}
+
+/** Spare connections of the rule of thumb. */
+const BUFFER = 10;
+/** Leases come in bursts: room for half as many again as the mean. */
+const BURST = 1.5;
+/** What other clients of the same server are left with. */
+const SERVER_SHARE = 0.8;
+
+/** Advises on a pool's size from measured load; sources: the rule of thumb of the requirements, and Little's law. */
+export function adviseSize(load: LoadSample): SizingAdvice {
+  const ruleOfThumb = Math.ceil(load.peakCommandsPerSecond / 1000) + BUFFER;
+  const concurrentLeases = (load.peakLeasesPerSecond * load.meanLeaseTime) / 1000;
+  const leases = Math.max(load.mostLeased, Math.ceil(concurrentLeases * BURST));
+  const shared = Math.max(1, load.lanes) + load.subscribers;
+  const wanted = shared + leases + (leases > 0 ? Math.max(1, Math.ceil(leases * 0.2)) : 0);
+  const limit = load.maxClients === null ? Infinity : Math.max(1, Math.floor(load.maxClients * SERVER_SHARE));
+  const maxConnections = Math.min(wanted, limit);
+  return {
+    maxConnections,
+    ruleOfThumb,
+    concurrentLeases,
+    maxClients: load.maxClients,
+    reason: explain(load, leases, shared, wanted, maxConnections),
+    measured: load,
+  };
+}
+
+function explain(load: LoadSample, leases: number, shared: number, wanted: number, advised: number): string {
+  const need = `${shared} shared connection(s) carried up to ${Math.round(load.peakCommandsPerSecond)} commands/s, and up to ${leases} lease(s) are needed at once`;
+  const bound = advised < wanted ? `; bounded by the server's maxclients of ${load.maxClients}` : "";
+  if (advised > load.maxConnections) return `raise maxConnections from ${load.maxConnections} to ${advised}: ${need}${bound}`;
+  if (advised < load.maxConnections) return `maxConnections of ${load.maxConnections} is enough, ${advised} would do: ${need}${bound}`;
+  return `maxConnections of ${advised} fits: ${need}${bound}`;
+}

@@ -1,0 +1,167 @@
+import type { Clock, Timer } from "../base/clock.ts";
+import { events } from "../base/diagnostics.ts";
+import type { Credentials, ResolvedOptions } from "../base/options.ts";
+import { buildCall } from "../commands/call.ts";
+import type { CloseReason } from "../connection/connection.ts";
+import { reauthenticate } from "../connection/handshake.ts";
+import type { Entry, Roster } from "./roster.ts";
+
+/** Longest pause between two rounds, ms. */
+const ROUND = 1000;
+
+/** The pool, as its housekeeper sees it. */
+export interface House {
+  readonly clock: Clock;
+  readonly options: ResolvedOptions;
+  readonly roster: Roster;
+  /** Ends the connection of an entry that nobody uses. */
+  end(entry: Entry, reason: CloseReason): void;
+  /** Replaces a lane by a fresh one, before the old one ends. */
+  renewLane(entry: Entry): void;
+  /** An entry was checked for life and may be lent again. */
+  checked(entry: Entry): void;
+  /** The end of a round. */
+  roundEnded(seconds: number): void;
+}
+
+/** A lease held for longer than `leakThreshold`. */
+export interface LeaseLeak {
+  readonly node: string;
+  /** How long it has been held, ms. */
+  readonly heldFor: number;
+  /** Where it was taken. */
+  readonly stack: string;
+}
+
+/**
+ * Does its rounds while the pool has connections: ends the coldest surplus ones and the old ones, pings the silent ones, reports
+ * leases that are not given back, and logs live connections in again when the credentials change.
+ */
+export class Housekeeper {
+  readonly #house: House;
+  readonly #period: number;
+  #timer: Timer | null = null;
+  #last = 0;
+  #credentials: Credentials | null = null;
+  #state: "resting" | "working" | "stopped" = "resting";
+
+  constructor(house: House) {
+    this.#house = house;
+    const { idleTimeout, maxLifetime, healthCheckInterval, leakThreshold } = house.options;
+    const limits = [idleTimeout, maxLifetime, healthCheckInterval, leakThreshold].filter((limit) => limit > 0);
+    this.#period = Math.max(10, Math.min(ROUND, ...limits.map((limit) => limit / 4)));
+  }
+
+  /** Starts the rounds, unless they go on already. */
+  wake(): void {
+    if (this.#state !== "resting") return;
+    this.#state = "working";
+    this.#last = this.#house.clock.now();
+    this.#arm();
+  }
+
+  stop(): void {
+    this.#state = "stopped";
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+
+  /** Leases that are held for longer than `leakThreshold`. */
+  leaks(): LeaseLeak[] {
+    const { clock, options, roster } = this.#house;
+    if (options.leakThreshold === 0) return [];
+    const now = clock.now();
+    const leaks: LeaseLeak[] = [];
+    for (const entry of roster.all) {
+      const heldFor = now - entry.since;
+      if (entry.state !== "leased" || entry.stack === null || heldFor < options.leakThreshold) continue;
+      leaks.push({ node: options.node, heldFor, stack: entry.stack });
+    }
+    return leaks;
+  }
+
+  #arm(): void {
+    // Unref'd: a pool that only keeps house does not keep the process.
+    this.#timer = this.#house.clock.schedule(() => this.#round(), this.#period);
+  }
+
+  #round(): void {
+    const { clock, options, roster } = this.#house;
+    const now = clock.now();
+    this.#reap(now);
+    for (const entry of roster.all) this.#check(entry, now);
+    if (options.leakThreshold > 0) this.#report(now);
+    if (options.credentials !== null && !options.credentialsAreStatic) void this.#renewCredentials();
+    this.#house.roundEnded((now - this.#last) / 1000);
+    this.#last = now;
+    if (this.#state !== "working") return;
+    if (roster.total + roster.count("connecting") + options.minConnections > 0) this.#arm();
+    else this.#state = "resting";
+  }
+
+  /** The coldest idle connections are at the bottom of the stack: they go first, also while others are in use. */
+  #reap(now: number): void {
+    const { options, roster } = this.#house;
+    for (const entry of roster.idle.slice()) {
+      if (entry.expiresAt <= now) this.#house.end(entry, "lifetime");
+      else if (roster.total > options.minConnections && now - entry.since >= options.idleTimeout) this.#house.end(entry, "idle");
+    }
+  }
+
+  #check(entry: Entry, now: number): void {
+    const { healthCheckInterval } = this.#house.options;
+    if (entry.connection === null || !entry.live.isOpen) return;
+    if (entry.state === "lane" && entry.expiresAt <= now && !entry.retiring) this.#house.renewLane(entry);
+    if (healthCheckInterval === 0 || entry.live.outstanding > 0) return;
+    if (now - entry.live.lastReadAt < healthCheckInterval) return;
+    if (entry.state === "idle" || entry.state === "lane" || entry.state === "subscriber") void this.#ping(entry);
+  }
+
+  async #ping(entry: Entry): Promise<void> {
+    const { clock, options, roster } = this.#house;
+    const ping = buildCall("PING", []);
+    ping.timeout = options.socketTimeout;
+    ping.deadline = clock.now() + options.socketTimeout;
+    const wasIdle = entry.state === "idle";
+    // Not to be lent while the answer is outstanding.
+    if (wasIdle) roster.moveTo(entry, "repairing", clock.now());
+    try {
+      await entry.live.execute(ping);
+    } catch {
+      // Whatever it was, the connection did not answer: that is what the reason says.
+      entry.live.close("health");
+      return;
+    }
+    if (wasIdle) this.#house.checked(entry);
+  }
+
+  #report(now: number): void {
+    for (const entry of this.#house.roster.all) {
+      const heldFor = now - entry.since;
+      if (entry.state !== "leased" || entry.reported || entry.stack === null) continue;
+      if (heldFor < this.#house.options.leakThreshold) continue;
+      entry.reported = true;
+      if (events.leaseLeaked.hasSubscribers) {
+        events.leaseLeaked.publish({ node: this.#house.options.node, heldFor, stack: entry.stack });
+      }
+    }
+  }
+
+  async #renewCredentials(): Promise<void> {
+    const { options, roster } = this.#house;
+    let fresh: Credentials;
+    try {
+      fresh = await (options.credentials?.() ?? Promise.reject(new Error("no credentials")));
+    } catch {
+      // The user's function failed: the connections stay logged in, and the next round asks again.
+      return;
+    }
+    const known = this.#credentials;
+    this.#credentials = fresh;
+    if (known === null || (known.username === fresh.username && known.password === fresh.password)) return;
+    for (const entry of roster.all) {
+      if (entry.connection === null || !entry.live.isOpen || entry.state === "leased" || entry.state === "repairing") continue;
+      reauthenticate(entry.live, fresh).catch(() => entry.live.close("unclean"));
+    }
+  }
+}

@@ -1,0 +1,130 @@
+import type { Clock } from "../base/clock.ts";
+import { CommandTimeoutError, type ConnectError, type RedisError } from "../base/errors.ts";
+import { Ring } from "../base/ring.ts";
+import type { Request } from "../commands/request.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { Roster } from "./roster.ts";
+
+/**
+ * The shared connections, and the commands that wait while there is none. With several lanes the one with the least outstanding
+ * work is taken, once per event-loop tick: choosing anew for every command would spread a batch over all of them.
+ */
+export class Lanes {
+  readonly #roster: Roster;
+  readonly #clock: Clock;
+  readonly #pending = new Ring<Request>();
+  readonly #unpick: () => void;
+  #pendingBytes = 0;
+  #nextDeadline = Infinity;
+  #picked: Connection | null = null;
+
+  constructor(roster: Roster, clock: Clock) {
+    this.#roster = roster;
+    this.#clock = clock;
+    this.#unpick = () => {
+      this.#picked = null;
+    };
+  }
+
+  /** Commands that wait for a lane. */
+  get pending(): number {
+    return this.#pending.size;
+  }
+
+  /** Lanes that take commands. */
+  get active(): number {
+    let active = 0;
+    for (const entry of this.#roster.lanes) if (!entry.retiring) active++;
+    return active;
+  }
+
+  /** Commands that wait, are queued or in flight on lanes. */
+  get outstanding(): number {
+    let outstanding = this.#pending.size;
+    for (const entry of this.#roster.lanes) outstanding += entry.live.outstanding;
+    return outstanding;
+  }
+
+  /** Bytes not yet written. */
+  get queuedBytes(): number {
+    let bytes = this.#pendingBytes;
+    for (const entry of this.#roster.lanes) bytes += entry.live.queuedBytes;
+    return bytes;
+  }
+
+  /** The lane for a command of this tick, or null when none is open. */
+  pick(): Connection | null {
+    const lanes = this.#roster.lanes;
+    const first = lanes[0];
+    if (first === undefined) return null;
+    if (lanes.length === 1) return first.retiring ? null : first.live;
+    if (this.#picked !== null && this.#picked.isOpen) return this.#picked;
+    let best: Connection | null = null;
+    for (const entry of lanes) {
+      if (entry.retiring) continue;
+      if (best === null || entry.live.outstanding < best.outstanding) best = entry.live;
+    }
+    this.#picked = best;
+    this.#clock.defer(this.#unpick);
+    return best;
+  }
+
+  /** A lane has begun to retire, or to end. */
+  repick(): void {
+    this.#picked = null;
+  }
+
+  /** Lets a command wait for a lane. */
+  wait(request: Request): void {
+    request.state = "queued";
+    this.#pendingBytes += request.bytes;
+    if (request.deadline < this.#nextDeadline) this.#nextDeadline = request.deadline;
+    this.#pending.push(request);
+  }
+
+  /** Hands everything that waits to the lane, in order. */
+  flush(lane: Connection): void {
+    this.#pendingBytes = 0;
+    this.#nextDeadline = Infinity;
+    for (const request of this.#pending.drain()) lane.enqueue(request);
+  }
+
+  /** Fails everything that waits. */
+  failPending(make: (request: Request) => RedisError): void {
+    this.#pendingBytes = 0;
+    this.#nextDeadline = Infinity;
+    for (const request of this.#pending.drain()) request.fail(make(request));
+  }
+
+  /**
+   * Ends the waiting commands whose time is up, and drops those that were settled otherwise.
+   * @returns how many ran out of time
+   */
+  expire(now: number, node: string, lastError: ConnectError | null): number {
+    if (this.#pending.size === 0) return 0;
+    const late: Request[] = [];
+    const due = now >= this.#nextDeadline;
+    let next = Infinity;
+    this.#pending.retain((request) => {
+      const over = request.isOver || (due && request.deadline <= now);
+      if (!over) {
+        if (request.deadline < next) next = request.deadline;
+        return true;
+      }
+      this.#pendingBytes -= request.bytes;
+      if (!request.isOver) late.push(request);
+      return false;
+    });
+    this.#nextDeadline = next;
+    for (const request of late) request.cancel(waitedTooLong(request, node, lastError));
+    return late.length;
+  }
+}
+
+function waitedTooLong(request: Request, node: string, lastError: ConnectError | null): CommandTimeoutError {
+  const command = request.spec.name;
+  const why = lastError === null ? "no connection was free in time: raise maxConnections or hold leases for less time" : lastError.message;
+  const message = `${command} was not sent within ${request.timeout} ms: ${why}`;
+  const cause = lastError === null ? {} : { cause: lastError };
+  return new CommandTimeoutError(request.outcome, request.timeout, message, { command, node, ...cause });
+}

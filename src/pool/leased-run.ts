@@ -1,0 +1,147 @@
+import type { Clock } from "../base/clock.ts";
+import { CommandTimeoutError, type RedisError } from "../base/errors.ts";
+import { TICK } from "../base/ticker.ts";
+import { buildCall } from "../commands/call.ts";
+import { NOT_BLOCKING, type Request, type RequestHolder } from "../commands/request.ts";
+import type { Entry } from "./roster.ts";
+import type { Waiter } from "./waiters.ts";
+
+/** How long a cancelled command may take until the server has let go of it, ms. */
+const UNBLOCK_GRACE = 1000;
+
+/** The pool, as a run sees it. */
+export interface RunSource {
+  readonly clock: Clock;
+  acquire(waiter: Waiter): void;
+  /** A waiter is no longer interested. */
+  left(): void;
+  release(entry: Entry): void;
+  /** Runs a command on a lane. */
+  execute(request: Request): Promise<unknown>;
+  runEnded(run: LeasedRun): void;
+}
+
+/**
+ * One command, or one pipeline, alone on a leased connection: because it blocks, or because it changes the session. Cancelling
+ * a blocked pop asks the server to let go and waits for its real answer, so that no element is lost on the way.
+ */
+export class LeasedRun implements Waiter, RequestHolder {
+  readonly deadline: number;
+  readonly timeout: number;
+  readonly since: number;
+  readonly role = "leased";
+  readonly stack = null;
+  readonly #source: RunSource;
+  readonly #request: Request;
+  #entry: Entry | null = null;
+  #state: "waiting" | "running" | "unblocking" | "over" = "waiting";
+
+  constructor(source: RunSource, request: Request, acquireTimeout: number) {
+    this.#source = source;
+    this.#request = request;
+    this.since = source.clock.coarseNow();
+    this.timeout = acquireTimeout;
+    this.deadline = Math.min(request.deadline, this.since + acquireTimeout);
+    request.state = "queued";
+    request.holder = this;
+  }
+
+  get isGone(): boolean {
+    return this.#state === "over";
+  }
+
+  granted(entry: Entry): void {
+    this.#entry = entry;
+    this.#state = "running";
+    const request = this.#request;
+    entry.live.enqueue(request);
+    // The server would block beyond the limit: ask it early enough that the answer is here in time.
+    if (request.blockFor !== 0 || request.deadline === Infinity) return;
+    const early = Math.max(0, request.deadline - this.#source.clock.now() - 3 * TICK);
+    this.#source.clock.schedule(() => {
+      if (this.#state === "running" && request.holder === this) this.cancel(request, this.#timedOut());
+    }, early);
+  }
+
+  refused(error: RedisError): void {
+    this.#end();
+    this.#request.fail(error);
+  }
+
+  finished(): void {
+    this.#end();
+  }
+
+  cancel(request: Request, reason: unknown): void {
+    if (this.#state === "over" || this.#state === "unblocking") {
+      if (this.#source.clock.now() >= request.deadline) this.#abandon(reason);
+      return;
+    }
+    if (this.#state === "waiting") {
+      this.#end();
+      this.#source.left();
+      request.holder = null;
+      request.reject(reason);
+      return;
+    }
+    const patient = this.#source.clock.now() < request.deadline;
+    const blocked = request.state === "written" && request.blockFor !== NOT_BLOCKING && request.parts === null;
+    if (patient && blocked && this.#entry !== null && this.#entry.live.info.id > 0) {
+      this.#state = "unblocking";
+      request.cancelled = { reason };
+      void this.#unblock(this.#entry.live.info.id, reason);
+    } else {
+      this.#abandon(reason);
+    }
+  }
+
+  async #unblock(id: number, reason: unknown): Promise<void> {
+    const { clock } = this.#source;
+    const limit = Math.min(this.#request.deadline, clock.now() + UNBLOCK_GRACE);
+    // Repeated, for the command may have been on its way when the server was asked to end it.
+    while (this.#state === "unblocking" && clock.now() < limit) {
+      const command = buildCall("CLIENT", ["UNBLOCK", id]);
+      command.deadline = limit;
+      command.timeout = UNBLOCK_GRACE;
+      try {
+        await this.#source.execute(command);
+      } catch {
+        break; // not allowed, or no connection: nothing more can be done than to give the connection up
+      }
+      await new Promise<void>((resolve) => clock.schedule(resolve, TICK / 2, true));
+    }
+    this.#abandon(reason);
+  }
+
+  /** Rejects without the server's answer; the connection is destroyed when it is given back with the reply unread. */
+  #abandon(reason: unknown): void {
+    const request = this.#request;
+    if (this.#state === "over") return;
+    request.holder = null;
+    request.reject(reason);
+    if (request.state === "settled") this.#entry?.live.sweep();
+    this.#end();
+  }
+
+  #end(): void {
+    if (this.#state === "over") return;
+    this.#state = "over";
+    const entry = this.#entry;
+    this.#entry = null;
+    this.#source.runEnded(this);
+    // After the reply was taken off the queue, which its connection does as soon as this call has returned.
+    if (entry !== null) queueMicrotask(() => this.#source.release(entry));
+  }
+
+  /** Ends the run because its pool closes. */
+  close(reason: RedisError): void {
+    this.#request.cancel(reason);
+  }
+
+  #timedOut(): CommandTimeoutError {
+    const { spec, timeout } = this.#request;
+    return new CommandTimeoutError("rejected", timeout, `${spec.name} blocked for ${timeout} ms and got nothing: the server was asked to let go`, {
+      command: spec.name,
+    });
+  }
+}

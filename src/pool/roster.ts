@@ -1,0 +1,115 @@
+import { assert } from "../base/assert.ts";
+import type { RedisError } from "../base/errors.ts";
+import type { Connection } from "../connection/connection.ts";
+
+/**
+ * What a connection is for at the moment.
+ *
+ * ```
+ * connecting ─→ idle ⇄ leased ─→ repairing ─→ idle
+ *      │         ⇅ ⇄ subscriber    │
+ *      │        lane               ↓
+ *      └───────────────────────→ closed   (from every state)
+ * ```
+ */
+export type EntryState = "connecting" | "idle" | "leased" | "lane" | "subscriber" | "repairing" | "closed";
+
+const NEXT: Readonly<Record<EntryState, readonly EntryState[]>> = {
+  connecting: ["idle", "closed"],
+  idle: ["leased", "lane", "subscriber", "repairing", "closed"],
+  leased: ["idle", "repairing", "closed"],
+  lane: ["idle", "closed"],
+  subscriber: ["repairing", "closed"],
+  repairing: ["idle", "closed"],
+  closed: [],
+};
+
+/** One connection of the pool, or one being made. */
+export class Entry {
+  state: EntryState = "connecting";
+  connection: Connection | null = null;
+  /** When it is too old, ms on the clock. */
+  expiresAt: number = Infinity;
+  openedAt = 0;
+  /** When it came into its present state, ms on the clock. */
+  since = 0;
+  /** A lane that gets no new commands and ends when the last reply has come. */
+  retiring = false;
+  /** Where the lease was taken, when leaks are watched for. */
+  stack: string | null = null;
+  /** Whether the leak was reported already. */
+  reported = false;
+  /** Told when the connection ends while somebody holds it. */
+  onLost: ((error: RedisError) => void) | null = null;
+
+  /** The connection, in every state that has one. */
+  get live(): Connection {
+    assert(this.connection !== null, `an entry that is ${this.state} has no connection`);
+    return this.connection;
+  }
+}
+
+/** All entries of one pool, each in exactly one state, changed in one place. */
+export class Roster {
+  readonly #counts: Record<EntryState, number> = {
+    connecting: 0,
+    idle: 0,
+    leased: 0,
+    lane: 0,
+    subscriber: 0,
+    repairing: 0,
+    closed: 0,
+  };
+  readonly #entries = new Set<Entry>();
+  /** Last in, first out, so that the coldest ones stay at the bottom and can go. */
+  readonly #idle: Entry[] = [];
+  readonly #lanes: Entry[] = [];
+
+  get all(): ReadonlySet<Entry> {
+    return this.#entries;
+  }
+
+  get idle(): readonly Entry[] {
+    return this.#idle;
+  }
+
+  get lanes(): readonly Entry[] {
+    return this.#lanes;
+  }
+
+  /** Open connections, whatever they do. */
+  get total(): number {
+    return this.#entries.size - this.#counts.connecting;
+  }
+
+  count(state: EntryState): number {
+    return this.#counts[state];
+  }
+
+  add(entry: Entry): void {
+    this.#entries.add(entry);
+    this.#counts[entry.state]++;
+  }
+
+  /** The one place where an entry's state changes. */
+  moveTo(entry: Entry, state: EntryState, now: number): void {
+    assert(NEXT[entry.state].includes(state), `a connection cannot go from ${entry.state} to ${state}`);
+    if (entry.state === "idle") remove(this.#idle, entry);
+    else if (entry.state === "lane") remove(this.#lanes, entry);
+    this.#counts[entry.state]--;
+    entry.state = state;
+    entry.since = now;
+    this.#counts[state]++;
+    if (state === "idle") this.#idle.push(entry);
+    else if (state === "lane") this.#lanes.push(entry);
+    else if (state === "closed") this.#entries.delete(entry);
+  }
+}
+
+function remove(list: Entry[], entry: Entry): void {
+  // From the end: a lease takes the newest idle connection.
+  const index = list.lastIndexOf(entry);
+  assert(index >= 0, "an entry is not where its state says");
+  if (index === list.length - 1) list.pop();
+  else list.splice(index, 1);
+}

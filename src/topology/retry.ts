@@ -1,0 +1,87 @@
+import { backoffDelay } from "../base/backoff.ts";
+import type { Clock, Timer } from "../base/clock.ts";
+import { events } from "../base/diagnostics.ts";
+import { ClosedError, ConnectionLostError, ServerError, type RedisError } from "../base/errors.ts";
+import type { ResolvedOptions } from "../base/options.ts";
+import type { Executor, Request, RetryPolicy } from "../commands/request.ts";
+import type { Effect } from "../commands/spec.ts";
+
+/** How failed commands are sent again. */
+export interface RetrySettings {
+  readonly retry: ResolvedOptions["retry"];
+  readonly retryOnTimeout: boolean;
+}
+
+const RANK: Readonly<Record<Effect | "none", number>> = { none: 0, read: 1, overwrite: 2, accumulate: 3 };
+
+/** Whether an error reply only tells of the server's present state, so that the same command may succeed later. */
+export function isServerState(error: ServerError): boolean {
+  return PASSING.has(error.code) || PERHAPS.has(error.code);
+}
+
+/** The server's state passes by itself: worth waiting for, up to the deadline. */
+const PASSING = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
+/** The server's state may change soon: worth `attempts`. */
+const PERHAPS = new Set(["READONLY", "NOREPLICAS"]);
+
+type Verdict = "always" | "attempts" | "never";
+
+/**
+ * What may be sent again, and how often. A command that provably did not run is sent again whatever it does; one that may have run
+ * only when its effect allows; always within its deadline.
+ */
+export class Retrier implements RetryPolicy {
+  readonly #settings: RetrySettings;
+  readonly #clock: Clock;
+  readonly #executor: Executor;
+  readonly #pending = new Map<Request, Timer>();
+  #closed = false;
+
+  constructor(settings: RetrySettings, clock: Clock, executor: Executor) {
+    this.#settings = settings;
+    this.#clock = clock;
+    this.#executor = executor;
+  }
+
+  takeOver(request: Request, error: RedisError): boolean {
+    if (this.#closed) return false;
+    const verdict = this.#judge(request, error);
+    if (verdict === "never") return false;
+    const { retry } = this.#settings;
+    if (verdict === "attempts" && request.attempts >= retry.attempts) return false;
+    const delay = error.outcome === "not-sent" ? 0 : backoffDelay(retry, request.attempts);
+    if (this.#clock.now() + delay >= request.deadline) return false;
+    if (events.commandRetried.hasSubscribers) {
+      events.commandRetried.publish({ command: request.spec.name, code: error.code, outcome: error.outcome, attempt: request.attempts + 1, delay });
+    }
+    request.again(error.outcome !== "not-sent");
+    this.#pending.set(request, this.#clock.schedule(() => this.#resend(request), delay, true));
+    return true;
+  }
+
+  /** Gives up what waits to be sent again. */
+  close(): void {
+    this.#closed = true;
+    for (const [request, timer] of this.#pending) {
+      timer.cancel();
+      request.reject(new ClosedError(request.outcome, `${request.spec.name} was waiting to be sent again when the client was closed`, { command: request.spec.name }));
+    }
+    this.#pending.clear();
+  }
+
+  #resend(request: Request): void {
+    this.#pending.delete(request);
+    void this.#executor.execute(request);
+  }
+
+  #judge(request: Request, error: RedisError): Verdict {
+    if (error instanceof ServerError) {
+      if (PASSING.has(error.code)) return "always";
+      return PERHAPS.has(error.code) ? "attempts" : "never";
+    }
+    if (!(error instanceof ConnectionLostError)) return "never";
+    if (error.outcome === "not-sent") return "always";
+    if (error.reason === "socket-timeout" && !this.#settings.retryOnTimeout) return "never";
+    return RANK[request.effect] <= RANK[this.#settings.retry.effects] ? "attempts" : "never";
+  }
+}
