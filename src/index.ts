@@ -1,11 +1,19 @@
-export { Redis, type BufferRedis, type RedisStats, type SharedPoolOptions } from "./client/redis.ts";
+export type { BufferRedis } from "./client/buffer-redis.ts";
+export { Redis, type RedisStats, type SharedPoolOptions } from "./client/redis.ts";
 export { ConnectionPool, type CloseOptions, type LeaseOptions } from "./client/connection-pool.ts";
 export { Lease } from "./client/lease.ts";
 export type { BufferCommands, Commands, MultiChain, Outcomes, PipelineChain } from "./client/chain-types.ts";
 export type { CommandOptions } from "./client/settings.ts";
 export type { KeyScanOptions, ScanOptions } from "./client/scan.ts";
 export type { Script, ScriptOptions } from "./client/script.ts";
-export { Subscription, type Gap, type Message, type MessageListener, type SubscribeOptions, type SubscriptionKind } from "./client/subscription.ts";
+export {
+  Subscription,
+  type Gap,
+  type Message,
+  type MessageListener,
+  type SubscribeOptions,
+  type SubscriptionKind,
+} from "./client/subscription.ts";
 export type { Transaction, TransactionOptions, TransactionResult } from "./client/transaction.ts";
 export type { PoolStats } from "./pool/stats.ts";
 export type { LoadSample, SizingAdvice } from "./pool/advice.ts";

@@ -172,9 +172,7 @@ export class ServerError extends RedisError {
 
 /** Takes out the arguments that the server repeats in some of its errors: they may be secrets. */
 function withoutArguments(text: string): string {
-  return text
-    .replace(/,? with args beginning with:.*$/s, "")
-    .replace(/(ACL SETUSER modifier) '.*'/s, "$1 '…'");
+  return text.replace(/,? with args beginning with:.*$/s, "").replace(/(ACL SETUSER modifier) '.*'/s, "$1 '…'");
 }
 
 /** A watched key changed before EXEC, as often as it was tried. */

@@ -26,7 +26,16 @@ export function batchRequest(kind: "PIPELINE" | "MULTI", parts: readonly Request
   const spec: CommandSpec = { name: kind, head: "", headLength: 1, effect, route: alone ? "lease" : "share", keys: [] };
   const frame = FRAME[kind];
   const transform = kind === "MULTI" ? execResults(parts, watched) : pipelineResults(parts);
-  return new Request(spec, [], joined(frame, parts), transform, spec.route, blockFor, parts, parts.length + frame.extra);
+  return new Request(
+    spec,
+    [],
+    joined(frame, parts),
+    transform,
+    spec.route,
+    blockFor,
+    parts,
+    parts.length + frame.extra,
+  );
 }
 
 function addBlock(sum: number, block: number): number {
@@ -82,12 +91,16 @@ function execResults(parts: readonly Request[], watched: boolean): ReplyTransfor
       error.command = parts[refused - 1]?.spec.name ?? "MULTI";
       throw error;
     }
-    if (watched) throw new WatchError(1, "a watched key was changed before EXEC; nothing was applied", { command: "EXEC" });
+    if (watched)
+      throw new WatchError(1, "a watched key was changed before EXEC; nothing was applied", { command: "EXEC" });
     throw new ServerError("ERR", "EXEC gave no results although nothing was watched", { command: "EXEC" });
   };
 }
 
 /** The error for a batch that is used after its `exec()`. */
 export function spentError(): ClosedError {
-  return new ClosedError("not-sent", "exec() was called on this batch already: begin a new one with pipeline() or multi()");
+  return new ClosedError(
+    "not-sent",
+    "exec() was called on this batch already: begin a new one with pipeline() or multi()",
+  );
 }

@@ -1,4 +1,4 @@
-import { attachCommands, dispatch, refuse, type Dispatcher } from "../commands/methods.ts";
+import { attachCommands } from "../commands/methods.ts";
 import { buildCall } from "../commands/call.ts";
 import { OptionsError } from "../base/errors.ts";
 import type { Request } from "../commands/request.ts";
@@ -11,7 +11,7 @@ export type RunBatch = (parts: readonly Request[]) => Promise<unknown[]>;
  * Collects commands for one `exec()`. Command methods return the chain itself; a bad argument is thrown where it was given, and
  * nothing is sent before `exec()`.
  */
-export class Chain implements Dispatcher {
+export class Chain {
   readonly #run: RunBatch;
   #parts: Request[] | null = [];
 
@@ -26,7 +26,7 @@ export class Chain implements Dispatcher {
 
   /** Adds a command by its name. */
   call(name: string, ...args: unknown[]): this {
-    return this[dispatch](buildCall(name, args));
+    return this.dispatch(buildCall(name, args));
   }
 
   /** Sends everything; an empty chain gives an empty result without asking the server. */
@@ -37,14 +37,16 @@ export class Chain implements Dispatcher {
     return parts.length === 0 ? [] : this.#run(parts);
   }
 
-  [dispatch](request: Request): this {
+  /** @internal */
+  dispatch(request: Request): this {
     if (this.#parts === null) throw spentError();
     if (request.route === "subscribe") throw notHere(request.spec.name);
     this.#parts.push(request);
     return this;
   }
 
-  [refuse](error: unknown): never {
+  /** @internal */
+  refuse(error: unknown): never {
     throw error;
   }
 }
@@ -53,7 +55,11 @@ attachCommands(Chain.prototype);
 
 /** The error for a Pub/Sub command where it cannot run. */
 export function notHere(name: string): OptionsError {
-  return new OptionsError(name, `${name} cannot be sent as a command: use redis.subscribe(), psubscribe() or ssubscribe(), which keep a connection for it`, {
-    command: name,
-  });
+  return new OptionsError(
+    name,
+    `${name} cannot be sent as a command: use redis.subscribe(), psubscribe() or ssubscribe(), which keep a connection for it`,
+    {
+      command: name,
+    },
+  );
 }

@@ -32,9 +32,6 @@ export interface PoolCore {
   readonly topology: Topology;
 }
 
-/** @internal */
-export const core: unique symbol = Symbol("respool.core");
-
 /** Checks the options of a close. */
 export function closeTimeout(options: CloseOptions | undefined): number {
   return options?.timeout === undefined ? CLOSE_TIMEOUT : validateDuration("timeout", options.timeout);
@@ -47,7 +44,8 @@ export function closeTimeout(options: CloseOptions | undefined): number {
  * @see docs/pool.md
  */
 export class ConnectionPool implements AsyncDisposable {
-  readonly [core]: PoolCore;
+  /** @internal */
+  readonly core: PoolCore;
 
   /**
    * Opens nothing yet: connections are made when they are needed, or at once up to `minConnections`.
@@ -56,7 +54,7 @@ export class ConnectionPool implements AsyncDisposable {
    */
   constructor(input?: string | URL | RedisOptions, extra?: RedisOptions) {
     const options = resolveOptions(input, extra);
-    this[core] = { options, topology: new Standalone(options, new SocketDialler(options), systemClock) };
+    this.core = { options, topology: new Standalone(options, new SocketDialler(options), systemClock) };
   }
 
   /**
@@ -71,11 +69,17 @@ export class ConnectionPool implements AsyncDisposable {
    * @see docs/pool.md
    */
   async lease(options: LeaseOptions = {}): Promise<Lease> {
-    const { options: defaults, topology } = this[core];
+    const { options: defaults, topology } = this.core;
     const timeout =
       options.timeout === undefined ? defaults.acquireTimeout : validateDuration("timeout", options.timeout);
     const lease = await topology.poolFor(null).lease({ timeout, signal: options.signal ?? null, role: "leased" });
-    const settings = { timeout: defaults.commandTimeout, timeoutIsExplicit: false, signal: null, policy: null, buffers: !defaults.decodeResponses };
+    const settings = {
+      timeout: defaults.commandTimeout,
+      timeoutIsExplicit: false,
+      signal: null,
+      policy: null,
+      buffers: !defaults.decodeResponses,
+    };
     return new Lease(lease, settings, systemClock);
   }
 
@@ -91,27 +95,27 @@ export class ConnectionPool implements AsyncDisposable {
 
   /** What the pool does now, and has done since its start. */
   stats(): PoolStats {
-    return this[core].topology.poolFor(null).stats();
+    return this.core.topology.poolFor(null).stats();
   }
 
   /** Advice on `maxConnections` from the load measured so far. */
   advise(): SizingAdvice {
-    return this[core].topology.poolFor(null).advise();
+    return this.core.topology.poolFor(null).advise();
   }
 
   /** Leases held for longer than `leakThreshold`, with the stack where each was taken; empty when that is 0. */
   leaks(): LeaseLeak[] {
-    return this[core].topology.poolFor(null).leaks();
+    return this.core.topology.poolFor(null).leaks();
   }
 
   /** Takes no more work, lets what runs come to its end for at most `timeout` ms, then ends every connection. */
   close(options?: CloseOptions): Promise<void> {
-    return this[core].topology.close(closeTimeout(options));
+    return this.core.topology.close(closeTimeout(options));
   }
 
   /** Ends every connection at once; what is in flight fails. */
   destroy(): void {
-    this[core].topology.destroy();
+    this.core.topology.destroy();
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
 import { buildCall } from "../commands/call.ts";
-import { attachCommands, dispatch, refuse, type Dispatcher } from "../commands/methods.ts";
+import { attachCommands } from "../commands/methods.ts";
 import type { Request } from "../commands/request.ts";
 import type { Commands, MultiChain, PipelineChain } from "./chain-types.ts";
 import type { PoolLease } from "../pool/lease.ts";
@@ -14,7 +14,7 @@ import { applySettings, type CommandSettings } from "./settings.ts";
  *
  * @see docs/pool.md
  */
-export class Lease implements Dispatcher {
+export class Lease {
   readonly #lease: PoolLease;
   readonly #settings: CommandSettings;
   readonly #clock: Clock;
@@ -45,15 +45,16 @@ export class Lease implements Dispatcher {
   /** Sends any command by its name, on this connection. */
   call(name: string, ...args: unknown[]): Promise<unknown> {
     try {
-      return this[dispatch](buildCall(name, args));
+      return this.dispatch(buildCall(name, args));
     } catch (error) {
-      return this[refuse](error);
+      return this.refuse(error);
     }
   }
 
   /** Collects commands that are sent in one piece. */
   pipeline(): PipelineChain<[]> {
-    const run = (parts: readonly Request[]): Promise<unknown[]> => this.#execute(batchRequest("PIPELINE", parts, false)) as Promise<unknown[]>;
+    const run = (parts: readonly Request[]): Promise<unknown[]> =>
+      this.#execute(batchRequest("PIPELINE", parts, false)) as Promise<unknown[]>;
     return new Chain(run) as unknown as PipelineChain<[]>;
   }
 
@@ -67,13 +68,15 @@ export class Lease implements Dispatcher {
     return new Chain(run) as unknown as MultiChain<[]>;
   }
 
-  [dispatch](request: Request): Promise<unknown> {
-    if (request.route === "subscribe") return this[refuse](notHere(request.spec.name));
+  /** @internal */
+  dispatch(request: Request): Promise<unknown> {
+    if (request.route === "subscribe") return this.refuse(notHere(request.spec.name));
     if (request.spec.name === "WATCH") this.#watching = true;
     return this.#execute(request);
   }
 
-  [refuse](error: unknown): Promise<never> {
+  /** @internal */
+  refuse(error: unknown): Promise<never> {
     return Promise.reject(error);
   }
 

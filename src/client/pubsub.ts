@@ -1,7 +1,8 @@
 import { backoffDelay } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { events } from "../base/diagnostics.ts";
-import { ClosedError, ConnectionLostError, type RedisError } from "../base/errors.ts";
+import { ClosedError, ConnectionLostError, OptionsError, type RedisError } from "../base/errors.ts";
+import { describe, validateNumber, validateObject } from "../base/validate.ts";
 import { knownCommand } from "../commands/table.ts";
 import { NOT_BLOCKING, Request } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
@@ -9,7 +10,15 @@ import type { NodePool } from "../pool/node-pool.ts";
 import type { PoolLease } from "../pool/lease.ts";
 import { encodeCommand } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
-import type { Gap, Message, Subscription, SubscriptionKind } from "./subscription.ts";
+import type { CommandSettings } from "./settings.ts";
+import {
+  Subscription,
+  type Gap,
+  type Message,
+  type MessageListener,
+  type SubscribeOptions,
+  type SubscriptionKind,
+} from "./subscription.ts";
 
 /** Where a message's parts are, by its kind. */
 const MESSAGES: Readonly<Record<string, { kind: SubscriptionKind; name: number; channel: number; payload: number }>> = {
@@ -37,7 +46,11 @@ type Names = Map<string, Set<Subscriber>>;
 export class SubscriberHub {
   readonly #pool: NodePool;
   readonly #clock: Clock;
-  readonly #wanted: Record<SubscriptionKind, Names> = { subscribe: new Map(), psubscribe: new Map(), ssubscribe: new Map() };
+  readonly #wanted: Record<SubscriptionKind, Names> = {
+    subscribe: new Map(),
+    psubscribe: new Map(),
+    ssubscribe: new Map(),
+  };
   readonly #stop = new AbortController();
   #lease: PoolLease | null = null;
   #connecting: Promise<PoolLease> | null = null;
@@ -94,7 +107,12 @@ export class SubscriberHub {
     this.#lease = null;
   }
 
-  async #confirm(kind: SubscriptionKind, channels: readonly string[], deadline: number, timeout: number): Promise<void> {
+  async #confirm(
+    kind: SubscriptionKind,
+    channels: readonly string[],
+    deadline: number,
+    timeout: number,
+  ): Promise<void> {
     for (;;) {
       try {
         const lease = await this.#connected(deadline);
@@ -130,7 +148,8 @@ export class SubscriberHub {
     if (this.#lease === null) return;
     this.#lease = null;
     const gap: Gap = { reason: "lost", cause: error, at: Date.now() };
-    if (events.subscriptionGap.hasSubscribers) events.subscriptionGap.publish({ node: this.#pool.options.node, reason: gap.reason });
+    if (events.subscriptionGap.hasSubscribers)
+      events.subscriptionGap.publish({ node: this.#pool.options.node, reason: gap.reason });
     for (const subscriber of this.#all()) subscriber.subscription.reportGap(gap);
     void this.#restore();
   }
@@ -142,7 +161,10 @@ export class SubscriberHub {
     const { reconnect, connectTimeout, commandTimeout } = this.#pool.options;
     for (let attempt = 0; !this.#stop.signal.aborted && this.#all().size > 0; attempt++) {
       try {
-        await this.#tellAll(this.#clock.now() + Math.max(connectTimeout, Math.min(commandTimeout, 2 ** 31)), commandTimeout);
+        await this.#tellAll(
+          this.#clock.now() + Math.max(connectTimeout, Math.min(commandTimeout, 2 ** 31)),
+          commandTimeout,
+        );
         if (this.#lease !== null) break;
       } catch {
         // The pool has published why; a right that was revoked may be granted again. The pause keeps it from a hot loop.
@@ -160,7 +182,13 @@ export class SubscriberHub {
     }
   }
 
-  async #send(lease: PoolLease, command: string, names: readonly string[], deadline: number, timeout = 0): Promise<void> {
+  async #send(
+    lease: PoolLease,
+    command: string,
+    names: readonly string[],
+    deadline: number,
+    timeout = 0,
+  ): Promise<void> {
     const sent: Promise<unknown>[] = [];
     for (let start = 0; start < names.length; start += BATCH) {
       const args: Arg[] = names.slice(start, start + BATCH).map((name) => Buffer.from(name, "utf8"));
@@ -186,18 +214,69 @@ export class SubscriberHub {
     let text: string | null = null;
     for (const { subscription, buffers } of set) {
       const value = buffers ? bytes : (text ??= bytes.toString("utf8"));
-      const message: Message<string | Buffer> = { channel, message: value, ...(place.name === place.channel ? {} : { pattern: name }) };
+      const message: Message<string | Buffer> = {
+        channel,
+        message: value,
+        ...(place.name === place.channel ? {} : { pattern: name }),
+      };
       subscription.deliver(message);
     }
   }
 
   #all(): Set<Subscriber> {
     const all = new Set<Subscriber>();
-    for (const kind of KINDS) for (const set of this.#wanted[kind].values()) for (const subscriber of set) all.add(subscriber);
+    for (const kind of KINDS)
+      for (const set of this.#wanted[kind].values()) for (const subscriber of set) all.add(subscriber);
     return all;
   }
 }
 
 function closedError(): ClosedError {
   return new ClosedError("not-sent", "the client is closed: nothing can be subscribed");
+}
+
+/** Checks what a subscription is asked for, and opens it. */
+export async function openSubscription(
+  hub: SubscriberHub,
+  settings: CommandSettings,
+  kind: SubscriptionKind,
+  names: string | readonly string[],
+  listener: MessageListener | undefined,
+  options: SubscribeOptions = {},
+): Promise<Subscription> {
+  const channels = checkSubscription(kind, names, listener, options);
+  options.signal?.throwIfAborted();
+  const subscription = new Subscription<string | Buffer>(
+    kind,
+    channels,
+    (listener ?? null) as MessageListener<string | Buffer> | null,
+    options,
+    () => hub.remove(subscriber),
+  );
+  const subscriber: Subscriber = { subscription, buffers: settings.buffers };
+  await hub.add(subscriber, settings.timeout);
+  options.signal?.addEventListener("abort", () => void subscription.close(), { once: true });
+  return subscription as unknown as Subscription;
+}
+
+function checkSubscription(
+  kind: SubscriptionKind,
+  names: unknown,
+  listener: unknown,
+  options: SubscribeOptions,
+): string[] {
+  const channels = (Array.isArray(names) ? names : [names]) as unknown[];
+  if (channels.length === 0) throw new OptionsError(kind, `${kind} needs at least one channel`);
+  for (const channel of channels) {
+    if (typeof channel !== "string")
+      throw new OptionsError(kind, `a channel must be a string, got ${describe(channel)}`);
+  }
+  if (listener !== undefined && typeof listener !== "function") {
+    throw new OptionsError("listener", `the listener must be a function, got ${describe(listener)}`);
+  }
+  validateObject(kind, options, ["onGap", "maxBuffered", "signal"]);
+  if (options.maxBuffered !== undefined) {
+    validateNumber("maxBuffered", options.maxBuffered, { kind: "count", min: 1, max: 2 ** 30 });
+  }
+  return [...new Set(channels as string[])];
 }

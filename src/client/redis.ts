@@ -1,9 +1,9 @@
 import { systemClock } from "../base/clock.ts";
 import { ClosedError, OptionsError } from "../base/errors.ts";
 import { resolveRetry, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
-import { validateDuration, validateNumber, validateObject, validateSignal } from "../base/validate.ts";
+import { validateDuration, validateObject, validateSignal } from "../base/validate.ts";
 import { buildCall } from "../commands/call.ts";
-import { attachCommands, dispatch, refuse, type Dispatcher } from "../commands/methods.ts";
+import { attachCommands } from "../commands/methods.ts";
 import type { Request } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { PoolStats } from "../pool/stats.ts";
@@ -12,10 +12,11 @@ import { isServerState, Retrier } from "../topology/retry.ts";
 import type { Topology } from "../topology/topology.ts";
 import { batchRequest } from "./batch.ts";
 import { Chain, notHere } from "./chain.ts";
-import type { BufferCommands, Commands, MultiChain, PipelineChain } from "./chain-types.ts";
-import { closeTimeout, ConnectionPool, core, type CloseOptions, type PoolCore } from "./connection-pool.ts";
+import type { Commands, MultiChain, PipelineChain } from "./chain-types.ts";
+import { closeTimeout, ConnectionPool, type CloseOptions, type PoolCore } from "./connection-pool.ts";
 import { Lease } from "./lease.ts";
-import { SubscriberHub, type Subscriber } from "./pubsub.ts";
+import type { BufferRedis } from "./buffer-redis.ts";
+import { openSubscription, SubscriberHub } from "./pubsub.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
 import { applySettings, type CommandOptions, type CommandSettings } from "./settings.ts";
@@ -65,7 +66,7 @@ class View {
  *
  * @see docs/client.md
  */
-export class Redis implements Dispatcher, AsyncDisposable {
+export class Redis implements AsyncDisposable {
   readonly #shared: Shared;
   readonly #settings: CommandSettings;
   #buffers: BufferRedis | null = null;
@@ -97,7 +98,11 @@ export class Redis implements Dispatcher, AsyncDisposable {
     if (options.retry === false) {
       policy = null;
     } else if (options.retry !== undefined) {
-      const retrier = new Retrier({ retry: resolveRetry(options.retry, defaults.retry), retryOnTimeout: defaults.retryOnTimeout }, systemClock, topology);
+      const retrier = new Retrier(
+        { retry: resolveRetry(options.retry, defaults.retry), retryOnTimeout: defaults.retryOnTimeout },
+        systemClock,
+        topology,
+      );
       retriers.push(retrier);
       policy = retrier;
     }
@@ -113,9 +118,9 @@ export class Redis implements Dispatcher, AsyncDisposable {
   /** Sends any command by its name and flat arguments; its reply comes as the server gives it. */
   call(name: string, ...args: readonly Arg[]): Promise<Reply> {
     try {
-      return this[dispatch](buildCall(name, args)) as Promise<Reply>;
+      return this.dispatch(buildCall(name, args)) as Promise<Reply>;
     } catch (error) {
-      return this[refuse](error);
+      return this.refuse(error);
     }
   }
 
@@ -126,7 +131,9 @@ export class Redis implements Dispatcher, AsyncDisposable {
 
   /** Collects commands that the server runs as one, between MULTI and EXEC. */
   multi(): MultiChain<[]> {
-    return new Chain((parts) => this.#run(batchRequest("MULTI", parts, false)) as Promise<unknown[]>) as unknown as MultiChain<[]>;
+    return new Chain(
+      (parts) => this.#run(batchRequest("MULTI", parts, false)) as Promise<unknown[]>,
+    ) as unknown as MultiChain<[]>;
   }
 
   /**
@@ -136,13 +143,21 @@ export class Redis implements Dispatcher, AsyncDisposable {
    * @returns the chain's results, or what else the callback returned
    * @throws WatchError `ERR_WATCH` after the last attempt; nothing was applied
    */
-  async transaction<T>(keys: Arg | readonly Arg[], body: (tx: Transaction) => T | Promise<T>, options: TransactionOptions = {}): Promise<TransactionResult<T>> {
+  async transaction<T>(
+    keys: Arg | readonly Arg[],
+    body: (tx: Transaction) => T | Promise<T>,
+    options: TransactionOptions = {},
+  ): Promise<TransactionResult<T>> {
     validateObject("transaction", options, ["attempts"]);
     const settings = this.#settings;
     const { topology, options: defaults } = this.#shared;
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
     const lease = new Lease(
-      await topology.poolFor(list[0] ?? null).lease({ timeout: Math.min(defaults.acquireTimeout, settings.timeout), signal: settings.signal, role: "leased" }),
+      await topology.poolFor(list[0] ?? null).lease({
+        timeout: Math.min(defaults.acquireTimeout, settings.timeout),
+        signal: settings.signal,
+        role: "leased",
+      }),
       settings,
       systemClock,
     );
@@ -165,7 +180,9 @@ export class Redis implements Dispatcher, AsyncDisposable {
 
   /** The fields and values of a hash, pair by pair. */
   hscanIterator(key: Arg, options: ScanOptions = {}): AsyncGenerator<[field: string, value: string], void, undefined> {
-    return this.#scan("HSCAN", [key], options, (elements) => pairs<string, string>(elements, (value) => value as string));
+    return this.#scan("HSCAN", [key], options, (elements) =>
+      pairs<string, string>(elements, (value) => value as string),
+    );
   }
 
   /** The members of a set. */
@@ -175,7 +192,9 @@ export class Redis implements Dispatcher, AsyncDisposable {
 
   /** The members and scores of a sorted set, pair by pair. */
   zscanIterator(key: Arg, options: ScanOptions = {}): AsyncGenerator<[member: string, score: number], void, undefined> {
-    return this.#scan("ZSCAN", [key], options, (elements) => pairs<string, number>(elements, (score) => Number(String(score).replace(/inf$/, "Infinity"))));
+    return this.#scan("ZSCAN", [key], options, (elements) =>
+      pairs<string, number>(elements, (score) => Number(String(score).replace(/inf$/, "Infinity"))),
+    );
   }
 
   /**
@@ -184,17 +203,29 @@ export class Redis implements Dispatcher, AsyncDisposable {
    * @param listener called with each message; without one, iterate over the subscription
    * @returns when the server has confirmed it
    */
-  subscribe(channels: string | readonly string[], listener?: MessageListener, options?: SubscribeOptions): Promise<Subscription> {
+  subscribe(
+    channels: string | readonly string[],
+    listener?: MessageListener,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
     return this.#subscribe("subscribe", channels, listener, options);
   }
 
   /** Subscribes to all channels that match glob-style patterns. */
-  psubscribe(patterns: string | readonly string[], listener?: MessageListener, options?: SubscribeOptions): Promise<Subscription> {
+  psubscribe(
+    patterns: string | readonly string[],
+    listener?: MessageListener,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
     return this.#subscribe("psubscribe", patterns, listener, options);
   }
 
   /** Subscribes to sharded channels (SPUBLISH). */
-  ssubscribe(channels: string | readonly string[], listener?: MessageListener, options?: SubscribeOptions): Promise<Subscription> {
+  ssubscribe(
+    channels: string | readonly string[],
+    listener?: MessageListener,
+    options?: SubscribeOptions,
+  ): Promise<Subscription> {
     return this.#subscribe("ssubscribe", channels, listener, options);
   }
 
@@ -229,20 +260,22 @@ export class Redis implements Dispatcher, AsyncDisposable {
     return this.close();
   }
 
-  [dispatch](request: Request): Promise<unknown> {
+  /** @internal */
+  dispatch(request: Request): Promise<unknown> {
     const shared = this.#shared;
-    if (shared.state !== "open") return this[refuse](closed(request.spec.name));
-    if (request.route === "subscribe") return this[refuse](notHere(request.spec.name));
+    if (shared.state !== "open") return this.refuse(closed(request.spec.name));
+    if (request.route === "subscribe") return this.refuse(notHere(request.spec.name));
     applySettings(request, this.#settings, systemClock);
     return shared.topology.execute(request);
   }
 
-  [refuse](error: unknown): Promise<never> {
+  /** @internal */
+  refuse(error: unknown): Promise<never> {
     return Promise.reject(error);
   }
 
   #run(request: Request): Promise<unknown> {
-    return this[dispatch](request);
+    return this.dispatch(request);
   }
 
   #view(settings: CommandSettings): Redis {
@@ -266,54 +299,39 @@ export class Redis implements Dispatcher, AsyncDisposable {
     return results;
   }
 
-  #scan<T>(command: string, key: readonly Arg[], options: KeyScanOptions, shape: (elements: readonly Reply[]) => Iterable<T>): AsyncGenerator<T, void, undefined> {
+  #scan<T>(
+    command: string,
+    key: readonly Arg[],
+    options: KeyScanOptions,
+    shape: (elements: readonly Reply[]) => Iterable<T>,
+  ): AsyncGenerator<T, void, undefined> {
     validateObject("scan", options, command === "SCAN" ? ["match", "count", "type"] : ["match", "count"]);
     const tail = scanArguments(options);
     return scanAll((cursor) => this.#run(buildCall(command, [...key, cursor, ...tail])), shape);
   }
 
-  async #subscribe(
+  #subscribe(
     kind: SubscriptionKind,
     names: string | readonly string[],
     listener: MessageListener | undefined,
-    options: SubscribeOptions = {},
+    options: SubscribeOptions | undefined,
   ): Promise<Subscription> {
-    const { shared, settings } = { shared: this.#shared, settings: this.#settings };
-    if (shared.state !== "open") throw closed(kind.toUpperCase());
-    const channels = checkSubscription(kind, names, listener, options);
-    options.signal?.throwIfAborted();
-    const subscription: Subscription<string | Buffer> = new Subscription(
-      kind,
-      channels,
-      (listener ?? null) as MessageListener<string | Buffer> | null,
-      options,
-      () => shared.hub.remove(subscriber),
-    );
-    const subscriber: Subscriber = { subscription, buffers: settings.buffers };
-    await shared.hub.add(subscriber, settings.timeout);
-    options.signal?.addEventListener("abort", () => void subscription.close(), { once: true });
-    return subscription as unknown as Subscription;
+    const { hub, state } = this.#shared;
+    if (state !== "open") return this.refuse(closed(kind.toUpperCase()));
+    return openSubscription(hub, this.#settings, kind, names, listener, options);
   }
 }
 
 export interface Redis extends Commands {}
 
-/** The view that `redis.buffers` gives: the same commands with Buffers in place of strings. */
-export interface BufferRedis extends BufferCommands {
-  call(name: string, ...args: readonly Arg[]): Promise<Reply>;
-  with(options: CommandOptions): BufferRedis;
-  pipeline(): PipelineChain<[]>;
-  multi(): MultiChain<[]>;
-  subscribe(channels: string | readonly string[], listener?: MessageListener<Buffer>, options?: SubscribeOptions): Promise<Subscription<Buffer>>;
-  psubscribe(patterns: string | readonly string[], listener?: MessageListener<Buffer>, options?: SubscribeOptions): Promise<Subscription<Buffer>>;
-  ssubscribe(channels: string | readonly string[], listener?: MessageListener<Buffer>, options?: SubscribeOptions): Promise<Subscription<Buffer>>;
-}
-
 attachCommands(Redis.prototype);
 
-function firstView(input: string | URL | RedisOptions | SharedPoolOptions | undefined, extra: RedisOptions | undefined): View {
+function firstView(
+  input: string | URL | RedisOptions | SharedPoolOptions | undefined,
+  extra: RedisOptions | undefined,
+): View {
   const ownsTopology = !isSharedPool(input);
-  const { options, topology }: PoolCore = (isSharedPool(input) ? input.pool : new ConnectionPool(input, extra))[core];
+  const { options, topology }: PoolCore = (isSharedPool(input) ? input.pool : new ConnectionPool(input, extra)).core;
   const retrier = new Retrier(options, systemClock, topology);
   const shared: Shared = {
     options,
@@ -334,9 +352,14 @@ function firstView(input: string | URL | RedisOptions | SharedPoolOptions | unde
 
 function isSharedPool(input: unknown): input is SharedPoolOptions {
   if (typeof input !== "object" || input === null || !("pool" in input)) return false;
-  if (!(input.pool instanceof ConnectionPool)) throw new OptionsError("pool", `pool must be a ConnectionPool, got ${typeof input.pool}`);
+  if (!(input.pool instanceof ConnectionPool))
+    throw new OptionsError("pool", `pool must be a ConnectionPool, got ${typeof input.pool}`);
   const others = Object.keys(input).filter((name) => name !== "pool");
-  if (others.length > 0) throw new OptionsError(others[0] ?? "pool", `${others.join(", ")} cannot be given beside pool: set it where the pool is made`);
+  if (others.length > 0)
+    throw new OptionsError(
+      others[0] ?? "pool",
+      `${others.join(", ")} cannot be given beside pool: set it where the pool is made`,
+    );
   return true;
 }
 
@@ -346,16 +369,4 @@ function isRepeatable(result: unknown): boolean {
 
 function closed(command: string): ClosedError {
   return new ClosedError("not-sent", `${command} was not sent: the client is closed`, { command });
-}
-
-function checkSubscription(kind: SubscriptionKind, names: unknown, listener: unknown, options: SubscribeOptions): string[] {
-  const channels = (Array.isArray(names) ? names : [names]) as unknown[];
-  if (channels.length === 0) throw new OptionsError(kind, `${kind} needs at least one channel`);
-  for (const channel of channels) {
-    if (typeof channel !== "string") throw new OptionsError(kind, `a channel must be a string, got ${channel === null ? "null" : typeof channel}`);
-  }
-  if (listener !== undefined && typeof listener !== "function") throw new OptionsError("listener", `the listener must be a function, got ${typeof listener}`);
-  validateObject(kind, options, ["onGap", "maxBuffered", "signal"]);
-  if (options.maxBuffered !== undefined) validateNumber("maxBuffered", options.maxBuffered, { kind: "count", min: 1, max: 2 ** 30 });
-  return [...new Set(channels as string[])];
 }

@@ -30,7 +30,10 @@ export function scanArguments(options: KeyScanOptions): (string | Buffer | numbe
  * Follows a cursor to its end. What SCAN promises holds: an element that is there all the time comes at least once, one that is added or
  * removed meanwhile may or may not come, and one may come twice.
  */
-export async function* scanAll<T>(step: (cursor: string) => Promise<unknown>, shape: (elements: readonly Reply[]) => Iterable<T>): AsyncGenerator<T, void, undefined> {
+export async function* scanAll<T>(
+  step: (cursor: string) => Promise<unknown>,
+  shape: (elements: readonly Reply[]) => Iterable<T>,
+): AsyncGenerator<T, void, undefined> {
   let cursor = "0";
   do {
     const [next, elements] = (await step(cursor)) as [Reply, Reply[]];

@@ -17,18 +17,26 @@ export interface ScriptOptions<T = Reply> {
 }
 
 /** A script as a function: keys first, then the other arguments; or two arrays. */
-export type Script<T = Reply> = (...input: readonly Arg[] | readonly [keys: readonly Arg[], args?: readonly Arg[]]) => Promise<T>;
+export type Script<T = Reply> = (
+  ...input: readonly Arg[] | readonly [keys: readonly Arg[], args?: readonly Arg[]]
+) => Promise<T>;
 
 /**
  * Makes a function of a Lua script. It is sent by its hash, and whole only where the server does not know it yet.
  *
  * @throws OptionsError `ERR_OPTIONS` when the number of keys is not as declared; from the returned function
  */
-export function makeScript<T>(lua: string, options: ScriptOptions<T>, run: (request: Request) => Promise<unknown>): Script<T> {
-  if (typeof lua !== "string" || lua === "") throw new OptionsError("script", `the script must be Lua source, got ${typeof lua}`);
+export function makeScript<T>(
+  lua: string,
+  options: ScriptOptions<T>,
+  run: (request: Request) => Promise<unknown>,
+): Script<T> {
+  if (typeof lua !== "string" || lua === "")
+    throw new OptionsError("script", `the script must be Lua source, got ${typeof lua}`);
   validateObject("script options", options, ["keys", "readOnly", "reply"]);
   const keyCount = options.keys ?? 0;
-  if (!Number.isInteger(keyCount) || keyCount < 0) throw new OptionsError("keys", `keys must be the number of the script's keys, got ${String(keyCount)}`);
+  if (!Number.isInteger(keyCount) || keyCount < 0)
+    throw new OptionsError("keys", `keys must be the number of the script's keys, got ${String(keyCount)}`);
   const hash = createHash("sha1").update(lua).digest("hex");
   const suffix = options.readOnly === true ? "_RO" : "";
   return async (...input): Promise<T> => {
@@ -51,6 +59,7 @@ function split(input: readonly unknown[], keyCount: number): [readonly Arg[], re
   const [keys, args] = Array.isArray(first)
     ? [first as Arg[], (input[1] ?? []) as Arg[]]
     : [input.slice(0, keyCount) as Arg[], input.slice(keyCount) as Arg[]];
-  if (keys.length !== keyCount) throw new OptionsError("keys", `the script was defined with ${keyCount} key(s), got ${keys.length}`);
+  if (keys.length !== keyCount)
+    throw new OptionsError("keys", `the script was defined with ${keyCount} key(s), got ${keys.length}`);
   return [keys, args];
 }

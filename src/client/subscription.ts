@@ -42,7 +42,10 @@ function callUser<T>(callback: (value: T) => void, value: T): void {
   try {
     callback(value);
   } catch (error) {
-    process.emitWarning(`a listener of a subscription threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`, "RespoolWarning");
+    process.emitWarning(
+      `a listener of a subscription threw: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`,
+      "RespoolWarning",
+    );
   }
 }
 

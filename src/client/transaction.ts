@@ -41,10 +41,14 @@ export async function runTransaction<T>(
     } catch (error) {
       if (!(error instanceof WatchError)) throw error;
       if (attempt >= attempts) {
-        throw new WatchError(attempt, `the watched keys were changed by others in each of ${attempt} attempts, and nothing was applied: watch fewer keys, or raise attempts`, {
-          cause: error,
-          command: "EXEC",
-        });
+        throw new WatchError(
+          attempt,
+          `the watched keys were changed by others in each of ${attempt} attempts, and nothing was applied: watch fewer keys, or raise attempts`,
+          {
+            cause: error,
+            command: "EXEC",
+          },
+        );
       }
     }
     const pause = Math.random() * Math.min(LONGEST_PAUSE, attempt);

@@ -4,15 +4,11 @@ import { NOT_BLOCKING, Request } from "./request.ts";
 import type { Arg } from "./spec.ts";
 import { allCommands, type Command } from "./table.ts";
 
-/** The method that takes a built request. */
-export const dispatch: unique symbol = Symbol("dispatch");
-/** The method that takes the error of a request that could not be built. */
-export const refuse: unique symbol = Symbol("refuse");
 
 /** Whatever has the command methods: it decides what a call returns. */
 export interface Dispatcher {
-  [dispatch](request: Request): unknown;
-  [refuse](error: unknown): unknown;
+  dispatch(request: Request): unknown;
+  refuse(error: unknown): unknown;
 }
 
 type Method = (this: Dispatcher, ...given: unknown[]) => unknown;
@@ -50,7 +46,7 @@ function namespaceOf(commands: readonly Command[], callable: Method | null): (th
     const name = tokenName(command.name.split(" ")[1] as string);
     members[name] = { value: methodOf(command), writable: true, configurable: true };
   }
-  const prototype: object = Object.create(null, members) as object;
+  const prototype = Object.create(callable === null ? null : Function.prototype, members) as object;
   const spaces = new WeakMap<Dispatcher, object>();
   return function (this: Dispatcher): object {
     let space = spaces.get(this);
@@ -66,11 +62,11 @@ function bindNamespace(owner: Dispatcher, prototype: object, callable: Method | 
   const space: object = callable === null ? {} : (...given: unknown[]): unknown => callable.apply(owner, given);
   Object.setPrototypeOf(space, prototype);
   const bound: Dispatcher = {
-    [dispatch]: (request) => owner[dispatch](request),
-    [refuse]: (error) => owner[refuse](error),
+    dispatch: (request) => owner.dispatch(request),
+    refuse: (error) => owner.refuse(error),
   };
-  Object.defineProperty(space, dispatch, { value: bound[dispatch] });
-  Object.defineProperty(space, refuse, { value: bound[refuse] });
+  Object.defineProperty(space, "dispatch", { value: bound.dispatch });
+  Object.defineProperty(space, "refuse", { value: bound.refuse });
   return space;
 }
 
@@ -100,9 +96,9 @@ function generalMethod(command: Command): Method {
     try {
       request = command.build(given);
     } catch (error) {
-      return this[refuse](error);
+      return this.refuse(error);
     }
-    return this[dispatch](request);
+    return this.dispatch(request);
   };
 }
 
@@ -121,7 +117,7 @@ function isPlain(value: unknown): value is string | number {
 function quick0(command: Command, general: Method): Method {
   return function (this: Dispatcher): unknown {
     if (arguments.length !== 0) return general.apply(this, arguments as unknown as unknown[]);
-    return this[dispatch](build(command, []));
+    return this.dispatch(build(command, []));
   };
 }
 
@@ -130,7 +126,7 @@ function quick1(command: Command, general: Method): Method {
     if (arguments.length !== 1 || !isPlain(a)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this[dispatch](build(command, [a]));
+    return this.dispatch(build(command, [a]));
   };
 }
 
@@ -139,7 +135,7 @@ function quick2(command: Command, general: Method): Method {
     if (arguments.length !== 2 || !isPlain(a) || !isPlain(b)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this[dispatch](build(command, [a, b]));
+    return this.dispatch(build(command, [a, b]));
   };
 }
 
@@ -148,7 +144,7 @@ function quick3(command: Command, general: Method): Method {
     if (arguments.length !== 3 || !isPlain(a) || !isPlain(b) || !isPlain(c)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this[dispatch](build(command, [a, b, c]));
+    return this.dispatch(build(command, [a, b, c]));
   };
 }
 
@@ -157,6 +153,6 @@ function quick4(command: Command, general: Method): Method {
     if (arguments.length !== 4 || !isPlain(a) || !isPlain(b) || !isPlain(c) || !isPlain(d)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this[dispatch](build(command, [a, b, c, d]));
+    return this.dispatch(build(command, [a, b, c, d]));
   };
 }

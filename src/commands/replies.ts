@@ -49,12 +49,22 @@ export class ReplyCompiler {
       case "first":
         return this.#first(this.#step(shape.key), this.#step(shape.value));
       case "union":
-        assert(
-          shape.of.every((one) => this.#step(one) === null),
-          "a union of replies cannot be transformed",
-        );
-        return null;
+        return this.#union(shape.of);
     }
+  }
+
+  /** Tuples whose first word tells which one it is. */
+  #union(of: readonly Shape[]): Step {
+    const steps = new Map<string, Step>();
+    for (const one of of) {
+      const first = one.kind === "tuple" ? one.items[0] : undefined;
+      assert(first?.kind === "literal", "a union of replies is told by the first word of tuples");
+      steps.set(first.text, this.#step(one));
+    }
+    return (reply) => {
+      const word = Array.isArray(reply) && reply.length > 0 ? this.#text(reply[0] as Reply) : null;
+      return steps.get(word as string)?.(reply) ?? reply;
+    };
   }
 
   #named(name: string): Step {

@@ -106,7 +106,7 @@ export const rows: readonly Row[] = [
   ["RENAMENX", "as", k1, 2, "key:key newkey:key", "", null, ""],
   ["RESTORE", "os", k0, 3, "key:key ttl:int serialized-value [REPLACE] [ABSTTL] [IDLETIME seconds:int] [FREQ frequency:int]", "\"OK\"", null, ""],
   ["SCAN", "rs", k5, 1, "cursor:int [MATCH pattern] [COUNT count:int] [TYPE type]", "[text, string[]]", null, ""],
-  ["SORT", "rs", k7, 1, "key:key [BY by-pattern] [LIMIT {offset:int count:int}] [GET get-pattern]... [ASC | DESC] [ALPHA] [STORE destination:key]", "", null, "if store: int ; overwrite if store"],
+  ["SORT", "rs", k7, 1, "key:key [BY by-pattern] [LIMIT {offset:int count:int}] [GET get-pattern]... [ASC | DESC] [ALPHA] [STORE destination:key]", "", null, "if store: int ; overwrite if store ; accumulate if same-key"],
   ["SORT_RO", "rs", k0, 1, "key:key [BY by-pattern] [LIMIT {offset:int count:int}] [GET get-pattern]... [ASC | DESC] [ALPHA]", "", null, ""],
   ["TOUCH", "rs", k2, 1, "key:key...", "", null, ""],
   ["TTL", "rs", k0, 1, "key:key", "", null, ""],

@@ -1,4 +1,4 @@
-import { ConnectError, ServerError, type ConnectErrorCode, type RedisError } from "../base/errors.ts";
+import { ConnectError, type ConnectErrorCode, type RedisError, type ServerError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 
 interface Diagnosis {
@@ -7,50 +7,72 @@ interface Diagnosis {
   readonly what: string;
 }
 
+/** What the system's own error codes mean. */
+const SYSTEM: Readonly<Record<string, Diagnosis>> = {
+  ECONNREFUSED: {
+    code: "ERR_CONNECT_REFUSED",
+    permanent: false,
+    what: "connection refused: is the server running there?",
+  },
+  ENOENT: {
+    code: "ERR_CONNECT_REFUSED",
+    permanent: false,
+    what: "no such unix socket: is the server running, with this `unixsocket`?",
+  },
+  EACCES: {
+    code: "ERR_CONNECT_REFUSED",
+    permanent: true,
+    what: "no permission: check `unixsocketperm` and the user of this process",
+  },
+  ENOTFOUND: { code: "ERR_CONNECT_DNS", permanent: true, what: "the host name is not known: check `host`" },
+  EAI_AGAIN: { code: "ERR_CONNECT_DNS", permanent: false, what: "the name server does not answer" },
+  ETIMEDOUT: {
+    code: "ERR_CONNECT_TIMEOUT",
+    permanent: false,
+    what: "the host does not answer: check `host`, `port` and the firewall",
+  },
+  EMFILE: {
+    code: "ERR_CONNECT",
+    permanent: false,
+    what: "no file descriptor left: raise `ulimit -n` or lower maxConnections",
+  },
+};
+
+// Chain failures that a retry cannot mend; the words are OpenSSL's, as Node passes them on.
+const UNTRUSTED = /CERT|SELF_SIGNED|ISSUER|ALTNAME|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/;
+const HANDSHAKE = /^(ERR_SSL|ERR_TLS|EPROTO)/;
+const SPEAKS_TLS = "does this port speak TLS, and does it want a client certificate (tls.cert, tls.key)?";
+
 function codeOf(error: Error | null): string {
   if (error === null || !("code" in error)) return "";
   return String(error.code);
 }
 
-// Chain failures that a retry cannot mend; the words are OpenSSL's, as Node passes them on.
-const untrusted = /CERT|SELF_SIGNED|ISSUER|ALTNAME|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/;
-
 function diagnose(error: Error | null, options: ResolvedOptions): Diagnosis {
   const code = codeOf(error);
-  switch (code) {
-    case "ECONNREFUSED":
-      return { code: "ERR_CONNECT_REFUSED", permanent: false, what: "connection refused: is the server running there?" };
-    case "ENOENT":
-      return { code: "ERR_CONNECT_REFUSED", permanent: false, what: "no such unix socket: is the server running, with this `unixsocket`?" };
-    case "EACCES":
-      return { code: "ERR_CONNECT_REFUSED", permanent: true, what: "no permission: check `unixsocketperm` and the user of this process" };
-    case "ENOTFOUND":
-      return { code: "ERR_CONNECT_DNS", permanent: true, what: "the host name is not known: check `host`" };
-    case "EAI_AGAIN":
-      return { code: "ERR_CONNECT_DNS", permanent: false, what: "the name server does not answer" };
-    case "ETIMEDOUT":
-      return { code: "ERR_CONNECT_TIMEOUT", permanent: false, what: "the host does not answer: check `host`, `port` and the firewall" };
-    case "EMFILE":
-    case "ENFILE":
-      return { code: "ERR_CONNECT", permanent: false, what: "no file descriptor left: raise `ulimit -n` or lower maxConnections" };
-    default:
+  const known = SYSTEM[code];
+  if (known !== undefined) return known;
+  const encrypted = options.tls !== null;
+  if (encrypted && UNTRUSTED.test(code)) {
+    const remedy = "give its authority as tls.ca, and the name it is made for as host or tls.servername";
+    return { code: "ERR_CONNECT_TLS", permanent: true, what: `the certificate is not trusted (${code}): ${remedy}` };
   }
-  if (options.tls !== null && untrusted.test(code)) {
-    return { code: "ERR_CONNECT_TLS", permanent: true, what: `the certificate is not trusted (${code}): give its authority as tls.ca, and the name it is made for as host or tls.servername` };
+  if (encrypted && HANDSHAKE.test(code)) {
+    return { code: "ERR_CONNECT_TLS", permanent: true, what: `the TLS handshake failed (${code}): ${SPEAKS_TLS}` };
   }
-  if (options.tls !== null && (code.startsWith("ERR_SSL") || code.startsWith("ERR_TLS") || code === "EPROTO")) {
-    return { code: "ERR_CONNECT_TLS", permanent: true, what: `the TLS handshake failed (${code}): does this port speak TLS, and does it want a client certificate (tls.cert, tls.key)?` };
-  }
-  const what = error === null || code === "ECONNRESET" ? "the server closed the connection before it was ready" : (code === "" ? error.message : code);
-  const hint = options.tls === null ? "" : ": does this port speak TLS, and does it want a client certificate (tls.cert, tls.key)?";
-  return { code: "ERR_CONNECT", permanent: false, what: what + hint };
+  const ended = error === null || code === "ECONNRESET";
+  const what = ended ? "the server closed the connection before it was ready" : code === "" ? error.message : code;
+  return { code: "ERR_CONNECT", permanent: false, what: encrypted ? `${what}: ${SPEAKS_TLS}` : what };
 }
 
 /** Makes the ConnectError for what the socket reported (null: closed without an error). */
 export function connectErrorFrom(error: Error | null, options: ResolvedOptions): ConnectError {
   const { code, permanent, what } = diagnose(error, options);
   const cause = error === null ? {} : { cause: error };
-  return new ConnectError(code, `cannot connect to ${options.node}: ${what}`, permanent, { node: options.node, ...cause });
+  return new ConnectError(code, `cannot connect to ${options.node}: ${what}`, permanent, {
+    node: options.node,
+    ...cause,
+  });
 }
 
 /** Makes the ConnectError for an error reply to a step of the handshake. */
@@ -59,16 +81,36 @@ export function handshakeErrorFrom(step: string, reply: ServerError, options: Re
   const at = `cannot connect to ${options.node}: `;
   const text = reply.message;
   if (/max number of clients/.test(text)) {
-    return new ConnectError("ERR_CONNECT_MAX_CLIENTS", `${at}the server has no client left to give: raise its \`maxclients\` or lower maxConnections`, false, facts);
+    return new ConnectError(
+      "ERR_CONNECT_MAX_CLIENTS",
+      `${at}the server has no client left to give: raise its \`maxclients\` or lower maxConnections`,
+      false,
+      facts,
+    );
   }
   if (reply.code === "LOADING") {
     return new ConnectError("ERR_CONNECT_LOADING", `${at}the server is loading its data`, false, facts);
   }
-  if (reply.code === "WRONGPASS" || reply.code === "NOAUTH" || reply.code === "NOPERM" || /invalid password|AUTH.*without any password/.test(text)) {
-    return new ConnectError("ERR_CONNECT_AUTH", `${at}${step} was refused (${reply.code}): check username, password or credentials()`, true, facts);
+  if (
+    reply.code === "WRONGPASS" ||
+    reply.code === "NOAUTH" ||
+    reply.code === "NOPERM" ||
+    /invalid password|AUTH.*without any password/.test(text)
+  ) {
+    return new ConnectError(
+      "ERR_CONNECT_AUTH",
+      `${at}${step} was refused (${reply.code}): check username, password or credentials()`,
+      true,
+      facts,
+    );
   }
   if (step === "SELECT") {
-    return new ConnectError("ERR_CONNECT_HANDSHAKE", `${at}database ${options.db} cannot be selected (${text}): check db`, true, facts);
+    return new ConnectError(
+      "ERR_CONNECT_HANDSHAKE",
+      `${at}database ${options.db} cannot be selected (${text}): check db`,
+      true,
+      facts,
+    );
   }
   return new ConnectError("ERR_CONNECT_HANDSHAKE", `${at}${step} was refused (${text})`, true, facts);
 }
@@ -83,5 +125,8 @@ export function connectTimeout(step: string, options: ResolvedOptions): ConnectE
 export function toConnectError(error: unknown, options: ResolvedOptions): ConnectError {
   if (error instanceof ConnectError) return error;
   const cause = error as RedisError;
-  return new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: ${cause.message}`, false, { node: options.node, cause });
+  return new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: ${cause.message}`, false, {
+    node: options.node,
+    cause,
+  });
 }

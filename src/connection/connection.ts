@@ -189,7 +189,9 @@ export class Connection implements Executor, TransportListener, ReplySink {
     withoutStack(() => {
       for (const request of requests) {
         if (request.isOver) continue;
-        request.fail(this.#lost(request.state === "written" ? "unknown" : "not-sent", reason, cause, request.spec.name));
+        request.fail(
+          this.#lost(request.state === "written" ? "unknown" : "not-sent", reason, cause, request.spec.name),
+        );
       }
     });
     this.#whenDrained?.();

@@ -38,7 +38,12 @@ function steps(options: ResolvedOptions, protocol: 2 | 3, credentials: Credentia
       list.push({ name: "AUTH", args: username === undefined ? [password] : [username, password] });
     }
     if (clientName !== null) list.push({ name: "CLIENT", args: ["SETNAME", clientName] });
-    list.push({ name: "CLIENT", args: ["ID"], optional: true, learn: (id) => ({ id: typeof id === "number" ? id : 0 }) });
+    list.push({
+      name: "CLIENT",
+      args: ["ID"],
+      optional: true,
+      learn: (id) => ({ id: typeof id === "number" ? id : 0 }),
+    });
   }
   list.push({ name: "CLIENT", args: ["SETINFO", "LIB-NAME", LIBRARY.name], optional: true });
   list.push({ name: "CLIENT", args: ["SETINFO", "LIB-VER", LIBRARY.version], optional: true });
@@ -86,7 +91,11 @@ async function run(connection: Connection, options: ResolvedOptions, list: reado
  *
  * @throws ConnectError where a step is refused; whatever the connection failed with
  */
-export async function handshake(connection: Connection, options: ResolvedOptions, protocol: 2 | 3 = options.protocol): Promise<void> {
+export async function handshake(
+  connection: Connection,
+  options: ResolvedOptions,
+  protocol: 2 | 3 = options.protocol,
+): Promise<void> {
   const credentials = options.credentials === null ? null : await options.credentials();
   try {
     connection.opened(await run(connection, options, steps(options, protocol, credentials)));

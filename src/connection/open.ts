@@ -23,7 +23,10 @@ export async function openConnection(
   const attempt = new AbortController();
   let step = "no connection";
   const timer = clock.schedule(() => attempt.abort(connectTimeout(step, options)), options.connectTimeout, true);
-  const cancel = (): void => attempt.abort(new ConnectError("ERR_CONNECT", `connecting to ${options.node} was ended: the pool was closed`, true));
+  const cancel = (): void =>
+    attempt.abort(
+      new ConnectError("ERR_CONNECT", `connecting to ${options.node} was ended: the pool was closed`, true),
+    );
   const aborted = new Promise<never>((_, reject) => {
     attempt.signal.addEventListener("abort", () => {
       connection.close("handshake", attempt.signal.reason);
@@ -40,7 +43,8 @@ export async function openConnection(
   try {
     // A race, because credentials() is the user's and may hang.
     await Promise.race([ready(), aborted]);
-    if (!connection.isOpen) throw new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: the connection ended`, false);
+    if (!connection.isOpen)
+      throw new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: the connection ended`, false);
     return connection;
   } catch (error) {
     connection.close("handshake", error);

@@ -7,10 +7,25 @@ export type Cleanup = "clean" | "repair" | "reset" | "destroy";
 
 /** Commands whose effect on the session only RESET and a new handshake take back. */
 const NEEDS_RESET = new Set([
-  "AUTH", "HELLO", "RESET", "READONLY", "READWRITE", "ASKING",
-  "CLIENT SETNAME", "CLIENT SETINFO", "CLIENT TRACKING", "CLIENT CACHING",
-  "CLIENT NO-EVICT", "CLIENT NO-TOUCH", "CLIENT CAPA",
-  "SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE",
+  "AUTH",
+  "HELLO",
+  "RESET",
+  "READONLY",
+  "READWRITE",
+  "ASKING",
+  "CLIENT SETNAME",
+  "CLIENT SETINFO",
+  "CLIENT TRACKING",
+  "CLIENT CACHING",
+  "CLIENT NO-EVICT",
+  "CLIENT NO-TOUCH",
+  "CLIENT CAPA",
+  "SUBSCRIBE",
+  "PSUBSCRIBE",
+  "SSUBSCRIBE",
+  "UNSUBSCRIBE",
+  "PUNSUBSCRIBE",
+  "SUNSUBSCRIBE",
 ]);
 
 /** Commands after which the connection is of no use to anybody else. */

@@ -1,4 +1,4 @@
-import { connect as connectTcp, isIP, Socket, type NetConnectOpts } from "node:net";
+import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import type { ResolvedOptions } from "../base/options.ts";
 import { connectErrorFrom } from "./connect-error.ts";

@@ -61,7 +61,9 @@ export function adviseSize(load: LoadSample): SizingAdvice {
 function explain(load: LoadSample, leases: number, shared: number, wanted: number, advised: number): string {
   const need = `${shared} shared connection(s) carried up to ${Math.round(load.peakCommandsPerSecond)} commands/s, and up to ${leases} lease(s) are needed at once`;
   const bound = advised < wanted ? `; bounded by the server's maxclients of ${load.maxClients}` : "";
-  if (advised > load.maxConnections) return `raise maxConnections from ${load.maxConnections} to ${advised}: ${need}${bound}`;
-  if (advised < load.maxConnections) return `maxConnections of ${load.maxConnections} is enough, ${advised} would do: ${need}${bound}`;
+  if (advised > load.maxConnections)
+    return `raise maxConnections from ${load.maxConnections} to ${advised}: ${need}${bound}`;
+  if (advised < load.maxConnections)
+    return `maxConnections of ${load.maxConnections} is enough, ${advised} would do: ${need}${bound}`;
   return `maxConnections of ${advised} fits: ${need}${bound}`;
 }

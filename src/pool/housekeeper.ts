@@ -104,7 +104,8 @@ export class Housekeeper {
     const { options, roster } = this.#house;
     for (const entry of roster.idle.slice()) {
       if (entry.expiresAt <= now) this.#house.end(entry, "lifetime");
-      else if (roster.total > options.minConnections && now - entry.since >= options.idleTimeout) this.#house.end(entry, "idle");
+      else if (roster.total > options.minConnections && now - entry.lastUsed >= options.idleTimeout)
+        this.#house.end(entry, "idle");
     }
   }
 
@@ -160,7 +161,8 @@ export class Housekeeper {
     this.#credentials = fresh;
     if (known === null || (known.username === fresh.username && known.password === fresh.password)) return;
     for (const entry of roster.all) {
-      if (entry.connection === null || !entry.live.isOpen || entry.state === "leased" || entry.state === "repairing") continue;
+      if (entry.connection === null || !entry.live.isOpen || entry.state === "leased" || entry.state === "repairing")
+        continue;
       reauthenticate(entry.live, fresh).catch(() => entry.live.close("unclean"));
     }
   }

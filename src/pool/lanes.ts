@@ -2,8 +2,8 @@ import type { Clock } from "../base/clock.ts";
 import { CommandTimeoutError, type ConnectError, type RedisError } from "../base/errors.ts";
 import { Ring } from "../base/ring.ts";
 import type { Request } from "../commands/request.ts";
-import type { Connection } from "../connection/connection.ts";
-import type { Roster } from "./roster.ts";
+import type { CloseReason, Connection } from "../connection/connection.ts";
+import type { Entry, Roster } from "./roster.ts";
 
 /**
  * The shared connections, and the commands that wait while there is none. With several lanes the one with the least outstanding
@@ -74,19 +74,46 @@ export class Lanes {
     this.#picked = null;
   }
 
+  /** Makes an idle connection a lane, and hands it everything that waits. */
+  begin(entry: Entry): void {
+    this.#roster.moveTo(entry, "lane", this.#clock.now());
+    this.#picked = null;
+    this.#pendingBytes = 0;
+    this.#nextDeadline = Infinity;
+    for (const request of this.#pending.drain()) entry.live.enqueue(request);
+  }
+
+  /** Gives a lane no more commands, and ends it when the last reply has come. */
+  retire(entry: Entry, reason: CloseReason): void {
+    entry.retiring = true;
+    this.#picked = null;
+    void entry.live.drained().then(() => entry.live.close(reason));
+  }
+
+  /** Retires one lane of several. */
+  drop(): void {
+    const entry = this.#roster.lanes.find((lane) => !lane.retiring);
+    if (entry !== undefined) this.retire(entry, "surplus");
+  }
+
+  /** Makes the only lane an idle connection as soon as its last reply has come. @returns whether it did */
+  async yield(): Promise<boolean> {
+    const entry = this.#roster.lanes[0];
+    if (entry === undefined || entry.retiring) return false;
+    entry.retiring = true;
+    await entry.live.drained();
+    entry.retiring = false;
+    if (entry.state !== "lane") return false;
+    this.#roster.moveTo(entry, "idle", this.#clock.now());
+    return true;
+  }
+
   /** Lets a command wait for a lane. */
   wait(request: Request): void {
     request.state = "queued";
     this.#pendingBytes += request.bytes;
     if (request.deadline < this.#nextDeadline) this.#nextDeadline = request.deadline;
     this.#pending.push(request);
-  }
-
-  /** Hands everything that waits to the lane, in order. */
-  flush(lane: Connection): void {
-    this.#pendingBytes = 0;
-    this.#nextDeadline = Infinity;
-    for (const request of this.#pending.drain()) lane.enqueue(request);
   }
 
   /** Fails everything that waits. */
@@ -123,7 +150,10 @@ export class Lanes {
 
 function waitedTooLong(request: Request, node: string, lastError: ConnectError | null): CommandTimeoutError {
   const command = request.spec.name;
-  const why = lastError === null ? "no connection was free in time: raise maxConnections or hold leases for less time" : lastError.message;
+  const why =
+    lastError === null
+      ? "no connection was free in time: raise maxConnections or hold leases for less time"
+      : lastError.message;
   const message = `${command} was not sent within ${request.timeout} ms: ${why}`;
   const cause = lastError === null ? {} : { cause: lastError };
   return new CommandTimeoutError(request.outcome, request.timeout, message, { command, node, ...cause });

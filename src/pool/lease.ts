@@ -45,9 +45,13 @@ export class PoolLease implements Executor {
     if (this.#entry !== null) return this.#source.executeOn(this.#entry, request);
     const promise = request.start();
     request.fail(
-      new ClosedError("not-sent", `${request.spec.name} was not sent: this lease was given back; take a new one for more commands`, {
-        command: request.spec.name,
-      }),
+      new ClosedError(
+        "not-sent",
+        `${request.spec.name} was not sent: this lease was given back; take a new one for more commands`,
+        {
+          command: request.spec.name,
+        },
+      ),
     );
     return promise;
   }

@@ -140,8 +140,13 @@ export class LeasedRun implements Waiter, RequestHolder {
 
   #timedOut(): CommandTimeoutError {
     const { spec, timeout } = this.#request;
-    return new CommandTimeoutError("rejected", timeout, `${spec.name} blocked for ${timeout} ms and got nothing: the server was asked to let go`, {
-      command: spec.name,
-    });
+    return new CommandTimeoutError(
+      "rejected",
+      timeout,
+      `${spec.name} blocked for ${timeout} ms and got nothing: the server was asked to let go`,
+      {
+        command: spec.name,
+      },
+    );
   }
 }

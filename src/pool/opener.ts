@@ -1,7 +1,8 @@
+import { setMaxListeners } from "node:events";
 import { backoffDelay } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { events } from "../base/diagnostics.ts";
-import { ConnectError } from "../base/errors.ts";
+import type { ConnectError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Budget } from "./budget.ts";
@@ -37,13 +38,22 @@ export class Opener {
   #capUntil = 0;
   #lastError: ConnectError | null = null;
 
-  constructor(open: Open, options: ResolvedOptions, clock: Clock, budget: Budget, roster: Roster, listener: OpenerListener) {
+  constructor(
+    open: Open,
+    options: ResolvedOptions,
+    clock: Clock,
+    budget: Budget,
+    roster: Roster,
+    listener: OpenerListener,
+  ) {
     this.#open = open;
     this.#options = options;
     this.#clock = clock;
     this.#budget = budget;
     this.#roster = roster;
     this.#listener = listener;
+    // Every attempt listens while it lasts, and there may be as many as connections: no leak to warn about.
+    setMaxListeners(0, this.#stop.signal);
   }
 
   /** Why the latest attempt failed; null after a success. */
@@ -103,7 +113,12 @@ export class Opener {
       this.#capUntil = this.#clock.now() + FULL_SERVER_PAUSE;
     }
     if (events.connectionFailed.hasSubscribers) {
-      events.connectionFailed.publish({ node: this.#options.node, code: error.code, message: error.message, failures: this.#failures });
+      events.connectionFailed.publish({
+        node: this.#options.node,
+        code: error.code,
+        message: error.message,
+        failures: this.#failures,
+      });
     }
     this.#listener.failed(error);
   }

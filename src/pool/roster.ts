@@ -33,6 +33,8 @@ export class Entry {
   openedAt = 0;
   /** When it came into its present state, ms on the clock. */
   since = 0;
+  /** When somebody last had it; a check for life is no use. ms on the clock. */
+  lastUsed = 0;
   /** A lane that gets no new commands and ends when the last reply has come. */
   retiring = false;
   /** Where the lease was taken, when leaks are watched for. */

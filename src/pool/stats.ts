@@ -1,5 +1,7 @@
 import { Histogram, type Percentiles } from "../base/histogram.ts";
 import type { CloseReason } from "../connection/connection.ts";
+import type { Lanes } from "./lanes.ts";
+import type { Roster } from "./roster.ts";
 
 /**
  * What a pool does at this moment, and has done since it started.
@@ -63,4 +65,36 @@ export class Counters {
     this.destroyed++;
     this.closedBecause[reason] = (this.closedBecause[reason] ?? 0) + 1;
   }
+}
+
+/** The stats of this moment. */
+export function snapshot(roster: Roster, lanes: Lanes, waiting: number, counters: Counters): PoolStats {
+  let inFlight = lanes.pending;
+  let { queuedBytes } = lanes;
+  for (const entry of roster.all) {
+    if (entry.connection === null) continue;
+    inFlight += entry.live.outstanding;
+    if (entry.state !== "lane") queuedBytes += entry.live.queuedBytes;
+  }
+  const { acquired, created, destroyed, timeouts, rejected } = counters;
+  return {
+    total: roster.total,
+    idle: roster.count("idle"),
+    leased: roster.count("leased"),
+    lanes: roster.count("lane"),
+    subscribers: roster.count("subscriber"),
+    repairing: roster.count("repairing"),
+    connecting: roster.count("connecting"),
+    waiting,
+    inFlight,
+    queuedBytes,
+    acquired,
+    created,
+    destroyed,
+    timeouts,
+    rejected,
+    waitTime: counters.waitTime.percentiles(),
+    useTime: counters.useTime.percentiles(),
+    closedBecause: { ...counters.closedBecause },
+  };
 }

@@ -51,12 +51,7 @@ export function encodeHead(tokens: readonly string[]): string {
  * until it was written
  * @throws OptionsError for an argument that is no string, no bytes and no number; its value is never part of the message
  */
-export function encodeCommand(
-  name: string,
-  head: string,
-  headLength: number,
-  args: readonly EncodableArg[],
-): Payload {
+export function encodeCommand(name: string, head: string, headLength: number, args: readonly EncodableArg[]): Payload {
   const count = headLength + args.length;
   let text = (arrayPrefixes[count] ?? `*${count}\r\n`) + head;
   if (args.length === 0) return text;

@@ -64,7 +64,7 @@ export class Frame {
 }
 
 /** The name of a map's field, which may be of any type on the wire. */
-export function fieldName(value: Reply): string {
+function fieldName(value: Reply): string {
   if (typeof value === "string") return value;
   if (typeof value !== "object" || value === null) return String(value);
   if (Buffer.isBuffer(value)) return fieldText(value);
@@ -74,7 +74,9 @@ export function fieldName(value: Reply): string {
   for (const part of parts) {
     const name = fieldName(part);
     if (text.length + name.length >= MAX_FIELD_TEXT) {
-      throw new ProtocolError(`expected a map's field name of at most ${MAX_FIELD_TEXT} characters, got a longer aggregate`);
+      throw new ProtocolError(
+        `expected a map's field name of at most ${MAX_FIELD_TEXT} characters, got a longer aggregate`,
+      );
     }
     text += text === "" ? name : `,${name}`;
   }

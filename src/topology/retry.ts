@@ -52,10 +52,19 @@ export class Retrier implements RetryPolicy {
     const delay = error.outcome === "not-sent" ? 0 : backoffDelay(retry, request.attempts);
     if (this.#clock.now() + delay >= request.deadline) return false;
     if (events.commandRetried.hasSubscribers) {
-      events.commandRetried.publish({ command: request.spec.name, code: error.code, outcome: error.outcome, attempt: request.attempts + 1, delay });
+      events.commandRetried.publish({
+        command: request.spec.name,
+        code: error.code,
+        outcome: error.outcome,
+        attempt: request.attempts + 1,
+        delay,
+      });
     }
     request.again(error.outcome !== "not-sent");
-    this.#pending.set(request, this.#clock.schedule(() => this.#resend(request), delay, true));
+    this.#pending.set(
+      request,
+      this.#clock.schedule(() => this.#resend(request), delay, true),
+    );
     return true;
   }
 
@@ -64,7 +73,13 @@ export class Retrier implements RetryPolicy {
     this.#closed = true;
     for (const [request, timer] of this.#pending) {
       timer.cancel();
-      request.reject(new ClosedError(request.outcome, `${request.spec.name} was waiting to be sent again when the client was closed`, { command: request.spec.name }));
+      request.reject(
+        new ClosedError(
+          request.outcome,
+          `${request.spec.name} was waiting to be sent again when the client was closed`,
+          { command: request.spec.name },
+        ),
+      );
     }
     this.#pending.clear();
   }

@@ -4,7 +4,7 @@ import { Decoder } from "../../src/protocol/decoder.ts";
 import type { Payload } from "../../src/protocol/encoder.ts";
 import type { Reply } from "../../src/protocol/reply.ts";
 import { buildCall } from "../../src/commands/call.ts";
-import { attachCommands, dispatch, refuse, type Dispatcher } from "../../src/commands/methods.ts";
+import { attachCommands, type Dispatcher } from "../../src/commands/methods.ts";
 import type { Request } from "../../src/commands/request.ts";
 import type { Commands } from "../../src/commands/typings.generated.ts";
 
@@ -46,17 +46,17 @@ export class RawCommands implements Dispatcher {
   }
 
   call(name: string, ...args: unknown[]): Promise<unknown> {
-    return this[dispatch](buildCall(name, args));
+    return this.dispatch(buildCall(name, args));
   }
 
-  [dispatch](request: Request): Promise<unknown> {
+  dispatch(request: Request): Promise<unknown> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ request, resolve, reject });
       for (const piece of piecesOf(request.payload)) this.#socket.write(piece, "latin1");
     });
   }
 
-  [refuse](error: unknown): Promise<never> {
+  refuse(error: unknown): Promise<never> {
     return Promise.reject(error as Error);
   }
 
@@ -82,11 +82,11 @@ attachCommands(RawCommands.prototype);
 
 /** Builds requests and hands them back: to look at what would be sent. */
 export class Recorder implements Dispatcher {
-  [dispatch](request: Request): Request {
+  dispatch(request: Request): Request {
     return request;
   }
 
-  [refuse](error: unknown): never {
+  refuse(error: unknown): never {
     throw error;
   }
 }

@@ -78,26 +78,27 @@ class Sampler {
   }
 
   samples(): Sample[] {
-    const { steps, variadic, params, hasOptions } = signatureOf(this.#nodes);
+    const { steps, variadic, params, hasOptions, optionsRequired } = signatureOf(this.#nodes);
     const choices: (readonly (Given | Piece)[])[] = steps.map((step) =>
       step.kind === "options"
         ? this.#pieces(step.node)
         : this.#given(step.param.node, step.param.node.many, step.param.counted, step.param.literal),
     );
-    return variants(choices).map(({ about, picked }): Sample => {
+    const calls = variants(choices).map(({ about, picked }) => {
       const values = picked.filter((one): one is Given => "value" in one).map((one) => one.value);
       const bag = Object.assign({}, ...picked.map((one) => ("bag" in one ? one.bag : {}))) as Record<string, unknown>;
       const last = values.at(-1);
       const given = variadic && values.length === params.length && Array.isArray(last) ? [...values.slice(0, -1), ...last] : values;
       if (hasOptions && Object.keys(bag).length > 0) given.push(bag);
-      return { about, params: given, words: picked.flatMap((one) => one.words) };
+      return { about, params: given, words: picked.flatMap((one) => one.words), empty: Object.keys(bag).length === 0 };
     });
+    return calls.filter((call) => !(optionsRequired && call.empty));
   }
 
   /** The ways to give a positional argument; the first is the plain one. */
   #given(node: ValueNode | EnumNode | BlockNode, many: boolean, counted: boolean, literal: string | null): Given[] {
     const before = literal === null ? [] : [literal];
-    if (node.kind === "block" && isTuple(node)) {
+    if (many && node.kind === "block" && isTuple(node)) {
       const given = this.#tuples(node);
       return [{ ...given, words: [...before, ...given.words] }];
     }
@@ -185,8 +186,8 @@ class Sampler {
       const value = argument.kind === "block" ? items.map((one) => Object.values(one.value as object)) : items.map((one) => one.value);
       return [{ about: token, bag: { [name]: value }, words: items.flatMap((one) => [token, ...one.words]) }];
     }
-    return this.#given(argument, argument.many, false, token).map(({ about, value, words }) => ({
-      about: `${token} ${about}`.trim(),
+    return this.#given(argument, argument.many, false, token).map(({ about, value, words }, index) => ({
+      about: index === 0 ? token : `${token} ${about}`,
       bag: { [name]: value },
       words,
     }));

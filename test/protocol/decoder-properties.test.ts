@@ -19,7 +19,11 @@ test("random streams of every type decode the same in one chunk, byte by byte an
       const bytes = Buffer.concat(messages.map(writeMessage));
       check(messages, bytes, []);
       check(messages, bytes, everyByte(bytes.length));
-      check(messages, bytes, places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b));
+      check(
+        messages,
+        bytes,
+        places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b),
+      );
     }),
     { numRuns: 3000 },
   );
@@ -44,7 +48,11 @@ test("long streams decode the same when they are cut in any places", () => {
   fc.assert(
     fc.property(streams, fc.array(fc.nat(), { maxLength: 40 }), (messages, places) => {
       const bytes = Buffer.concat(messages.map(writeMessage));
-      check(messages, bytes, places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b));
+      check(
+        messages,
+        bytes,
+        places.map((place) => place % (bytes.length + 1)).toSorted((a, b) => a - b),
+      );
       check(messages, bytes, []);
     }),
     { numRuns: 200 },

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import fc from "fast-check";
 import { ServerError } from "../../src/base/errors.ts";
 import { Decoder } from "../../src/protocol/decoder.ts";
 import type { Reply } from "../../src/protocol/reply.ts";
@@ -46,13 +47,32 @@ const TABLE: readonly [title: string, wire: string, reply: unknown, withBuffers?
   ["a negative big number", "(-5\r\n", -5n],
   ["a blob error", "!21\r\nSYNTAX invalid syntax\r\n", { error: "SYNTAX invalid syntax" }],
   ["a blob error with line ends", "!7\r\nERR a\r\n\r\n", { error: "ERR a\r\n" }],
-  ["a verbatim string without its format", "=15\r\ntxt:Some string\r\n", "Some string", { hex: "536f6d6520737472696e67" }],
+  [
+    "a verbatim string without its format",
+    "=15\r\ntxt:Some string\r\n",
+    "Some string",
+    { hex: "536f6d6520737472696e67" },
+  ],
   ["an empty verbatim string", "=4\r\nmkd:\r\n", "", { hex: "" }],
-  ["a map", "%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n", { map: new Map([["a", 1], ["b", 2]]) }], // prettier-ignore
+  [
+    "a map",
+    "%2\r\n+a\r\n:1\r\n+b\r\n:2\r\n",
+    {
+      map: new Map([
+        ["a", 1],
+        ["b", 2],
+      ]),
+    },
+  ],
   ["an empty map", "%0\r\n", { map: new Map() }],
   ["a set", "~2\r\n:1\r\n:2\r\n", [1, 2]],
   ["an error inside an array", "*2\r\n-WRONGTYPE no\r\n:1\r\n", [{ error: "WRONGTYPE no" }, 1]],
-  ["a streamed string", "$?\r\n;4\r\nHell\r\n;5\r\no wor\r\n;1\r\nd\r\n;0\r\n", "Hello word", { hex: "48656c6c6f20776f7264" }],
+  [
+    "a streamed string",
+    "$?\r\n;4\r\nHell\r\n;5\r\no wor\r\n;1\r\nd\r\n;0\r\n",
+    "Hello word",
+    { hex: "48656c6c6f20776f7264" },
+  ],
   ["an empty streamed string", "$?\r\n;0\r\n", "", { hex: "" }],
   ["a streamed string that cuts a character", "$?\r\n;1\r\n\xc3\r\n;1\r\n\xa9\r\n;0\r\n", "é", { hex: "c3a9" }],
   ["a streamed array", "*?\r\n:1\r\n*?\r\n.\r\n:2\r\n.\r\n", [1, [], 2]],
@@ -61,8 +81,16 @@ const TABLE: readonly [title: string, wire: string, reply: unknown, withBuffers?
   ["an attribute before a reply", "|1\r\n+ttl\r\n:3600\r\n:5\r\n", 5],
   ["an empty attribute", "|0\r\n:5\r\n", 5],
   ["an attribute inside an array", "*2\r\n:1\r\n|1\r\n+ttl\r\n*1\r\n:9\r\n:2\r\n", [1, 2]],
-  ["an attribute behind an attribute, and inside one", "|1\r\n+a\r\n|1\r\n+b\r\n:1\r\n:2\r\n|1\r\n+c\r\n:3\r\n:4\r\n", 4],
-  ["attributes before a map's field and before its value", "%1\r\n|1\r\n+x\r\n:1\r\n+a\r\n|1\r\n+x\r\n:1\r\n:2\r\n", { map: new Map([["a", 2]]) }], // prettier-ignore
+  [
+    "an attribute behind an attribute, and inside one",
+    "|1\r\n+a\r\n|1\r\n+b\r\n:1\r\n:2\r\n|1\r\n+c\r\n:3\r\n:4\r\n",
+    4,
+  ],
+  [
+    "attributes before a map's field and before its value",
+    "%1\r\n|1\r\n+x\r\n:1\r\n+a\r\n|1\r\n+x\r\n:1\r\n:2\r\n",
+    { map: new Map([["a", 2]]) },
+  ],
 ];
 
 // Rows are written as text; the one with \xc3 and \xa9 means bytes.
@@ -95,7 +123,10 @@ test("an error reply is a ServerError with the reply's first word as code", () =
 });
 
 test("a map's field called __proto__ is data", () => {
-  for (const wire of ["%1\r\n$9\r\n__proto__\r\n%1\r\n+polluted\r\n#t\r\n", "%?\r\n+__proto__\r\n%1\r\n+polluted\r\n#t\r\n.\r\n"]) {
+  for (const wire of [
+    "%1\r\n$9\r\n__proto__\r\n%1\r\n+polluted\r\n#t\r\n",
+    "%?\r\n+__proto__\r\n%1\r\n+polluted\r\n#t\r\n.\r\n",
+  ]) {
     const map = decodeOne(Buffer.from(wire), false) as Record<string, Reply>;
     assert.deepEqual(Object.keys(map), ["__proto__"]);
     assert.equal(Object.getPrototypeOf(map), null);
@@ -105,7 +136,8 @@ test("a map's field called __proto__ is data", () => {
 });
 
 test("fields of any type become names", () => {
-  const wire = "%8\r\n:1\r\n_\r\n#t\r\n_\r\n_\r\n_\r\n,1.5\r\n_\r\n(99999999999999999999\r\n_\r\n*2\r\n:1\r\n+a\r\n_\r\n%1\r\n+k\r\n:2\r\n_\r\n-ERR x\r\n_\r\n";
+  const wire =
+    "%8\r\n:1\r\n_\r\n#t\r\n_\r\n_\r\n_\r\n,1.5\r\n_\r\n(99999999999999999999\r\n_\r\n*2\r\n:1\r\n+a\r\n_\r\n%1\r\n+k\r\n:2\r\n_\r\n-ERR x\r\n_\r\n";
   const map = decodeOne(Buffer.from(wire), false) as Record<string, Reply>;
   assert.deepEqual(Object.keys(map), ["1", "true", "null", "1.5", "99999999999999999999", "[1,a]", "{k,2}", "ERR x"]);
 });
@@ -165,7 +197,15 @@ test("the mode is asked for at a reply's first byte, before the rest has come", 
   let asked = 0;
   const sink = { wantsBuffers: () => ++asked > 0, onReply: () => {}, onPush: () => {} };
   const decoder = new Decoder(sink);
-  for (const [piece, total] of [["$", 1], ["3\r\nab", 1], ["c\r\n", 1], [">", 1], ["1\r\n+a\r\n", 1], ["|0\r\n", 1], ["*", 2]] as const) { // prettier-ignore
+  for (const [piece, total] of [
+    ["$", 1],
+    ["3\r\nab", 1],
+    ["c\r\n", 1],
+    [">", 1],
+    ["1\r\n+a\r\n", 1],
+    ["|0\r\n", 1],
+    ["*", 2],
+  ] as const) {
     decoder.write(Buffer.from(piece));
     assert.equal(asked, total, `after ${JSON.stringify(piece)}`);
   }
@@ -176,4 +216,29 @@ test("the prefix and the rest of one reply keep the mode that was asked for at i
   for (const cuts of [[], everyByte(wire.length)]) {
     assert.deepEqual(decodeCut(wire, cuts, [true, false]).replies, [[{ hex: "61" }, { hex: "62" }], "c"]);
   }
+});
+
+test("a double in any decimal form is the nearest one, as JavaScript reads it", () => {
+  const decimals = fc.oneof(
+    fc.tuple(fc.bigInt({ min: 0n, max: 10n ** 18n }), fc.nat({ max: 19 })).map(([digits, point]) => {
+      const text = String(digits).padStart(point + 1, "0");
+      return point === 0 ? text : `${text.slice(0, -point)}.${text.slice(-point)}`;
+    }),
+    fc.tuple(fc.nat(), fc.integer({ min: -330, max: 310 })).map(([digits, exponent]) => `${digits}e${exponent}`),
+    fc.double({ noNaN: true, noDefaultInfinity: true, min: 0 }).map(String),
+  );
+  fc.assert(
+    fc.property(decimals, fc.constantFrom("", "-", "+"), (text, sign) => {
+      const [reply] = decodeCut(Buffer.from(`,${sign}${text}\r\n`), []).replies;
+      assert.ok(Object.is(reply, Number(sign + text)), `${sign}${text} was read as ${String(reply)}`);
+    }),
+    { numRuns: 20_000 },
+  );
+});
+
+test("short strings in a chunk of many are read as well as any", () => {
+  const words = Array.from({ length: 400 }, (_, index) => "0123456789abcdef".slice(0, index % 16) + index);
+  const wire = Buffer.from(`*400\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`);
+  assert.deepEqual(decodeCut(wire, []).replies, [words]);
+  assert.deepEqual(decodeCut(wire, [17, 1500, 1501]).replies, [words]);
 });

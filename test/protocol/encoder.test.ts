@@ -2,7 +2,13 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { OptionsError } from "../../src/base/errors.ts";
-import { type EncodableArg, encodeCommand, encodeHead, type Payload, payloadBytes } from "../../src/protocol/encoder.ts";
+import {
+  type EncodableArg,
+  encodeCommand,
+  encodeHead,
+  type Payload,
+  payloadBytes,
+} from "../../src/protocol/encoder.ts";
 import { decodeCut } from "./wire-tree.ts";
 
 /** The bytes as the connection writes them. */
@@ -35,10 +41,14 @@ const anyText = fc.oneof(
   fc.string({ unit: "grapheme" }),
   // Any UTF-16 units, so lone surrogates too.
   fc.array(fc.integer({ min: 0, max: 0xffff })).map((units) => String.fromCharCode(...units)),
-  fc.string({ unit: fc.constantFrom("a", "é", "€", "\u{1f600}", "\ud800", "\udc00", "\0", "\r\n"), minLength: 10, maxLength: 60 }),
-  fc.constantFrom(0, 1, 23, 24, 25, 1022, 1023, 1024, 1025, 1365, 2048, 4095, 4096, 5000).chain((length) =>
-    fc.constantFrom("a", "é", "€", "\ud800").map((unit) => unit.repeat(length)),
-  ),
+  fc.string({
+    unit: fc.constantFrom("a", "é", "€", "\u{1f600}", "\ud800", "\udc00", "\0", "\r\n"),
+    minLength: 10,
+    maxLength: 60,
+  }),
+  fc
+    .constantFrom(0, 1, 23, 24, 25, 1022, 1023, 1024, 1025, 1365, 2048, 4095, 4096, 5000)
+    .chain((length) => fc.constantFrom("a", "é", "€", "\ud800").map((unit) => unit.repeat(length))),
 );
 const anyBytes = fc.oneof(
   fc.uint8Array({ maxLength: 40 }).map((bytes) => Buffer.from(bytes)),
@@ -72,8 +82,12 @@ test("a payload is one string without large arguments, else pieces whose strings
   fc.assert(
     fc.property(anyArgs, (args) => {
       const payload = encode(["SET"], args);
-      const bytes = (arg: EncodableArg): number => (arg instanceof Uint8Array ? arg.length : Buffer.byteLength(numberOrText(arg)));
-      assert.equal(typeof payload === "string", args.every((arg) => bytes(arg) < 4096));
+      const bytes = (arg: EncodableArg): number =>
+        arg instanceof Uint8Array ? arg.length : Buffer.byteLength(numberOrText(arg));
+      assert.equal(
+        typeof payload === "string",
+        args.every((arg) => bytes(arg) < 4096),
+      );
       if (typeof payload === "string") return;
       payload.forEach((piece, index) => assert.equal(typeof piece === "string", index % 2 === 0));
     }),
@@ -85,7 +99,12 @@ test("what is encoded is decoded to the same bytes", () => {
   fc.assert(
     fc.property(fc.array(anyBytes, { maxLength: 5 }), (args) => {
       const { replies } = decodeCut(wireOf(encode(["SET"], args)), [], [true]);
-      assert.deepEqual(replies, [[{ hex: Buffer.from("SET").toString("hex") }, ...args.map((arg) => ({ hex: Buffer.from(arg).toString("hex") }))]]); // prettier-ignore
+      assert.deepEqual(replies, [
+        [
+          { hex: Buffer.from("SET").toString("hex") },
+          ...args.map((arg) => ({ hex: Buffer.from(arg).toString("hex") })),
+        ],
+      ]);
     }),
   );
 });
@@ -149,7 +168,10 @@ for (const [title, value, type] of refused) {
         assert.equal(error.option, "SET argument 2");
         assert.equal(error.command, "SET");
         assert.equal(error.outcome, "not-sent");
-        assert.ok(error.message.startsWith("SET argument 2: expected a string, Buffer, number or bigint, "), error.message);
+        assert.ok(
+          error.message.startsWith("SET argument 2: expected a string, Buffer, number or bigint, "),
+          error.message,
+        );
         assert.ok(error.message.includes(type), error.message);
         assert.ok(!error.message.includes(SECRET));
         return true;

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { ServerError } from "../../src/base/errors.ts";
-import { Decoder, type DecoderLimits, type ReplySink } from "../../src/protocol/decoder.ts";
+import { Decoder, type ReplySink } from "../../src/protocol/decoder.ts";
+import type { DecoderLimits } from "../../src/protocol/limits.ts";
 import type { Reply } from "../../src/protocol/reply.ts";
 
 /** An element as it stands on the wire; `parts` and `streamed` say in which of its forms. */
@@ -225,7 +226,9 @@ const doubleText = fc.oneof(
 
 /** Fields of maps: every scalar type, but no bytes that are not UTF-8 (they have a test of their own). */
 const field: fc.Arbitrary<Wire> = fc.oneof(
-  fc.constantFrom("__proto__", "constructor", "1", "a", "").map((value): Wire => ({ kind: "bulk", bytes: Buffer.from(value) })),
+  fc
+    .constantFrom("__proto__", "constructor", "1", "a", "")
+    .map((value): Wire => ({ kind: "bulk", bytes: Buffer.from(value) })),
   lineText.map((value): Wire => ({ kind: "simple", text: value })),
   fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }).map((value): Wire => ({ kind: "integer", value })),
   fc.constantFrom<Wire>({ kind: "boolean", value: true }, { kind: "null", form: "_" }, { kind: "double", text: "1.5" }),
@@ -247,7 +250,10 @@ export const wireTree: fc.Arbitrary<Wire> = fc.letrec<{ tree: Wire; leaf: Wire }
     bytes.map((value): Wire => ({ kind: "blobError", bytes: value })),
     bytes.map((value): Wire => ({ kind: "verbatim", bytes: value })),
     fc
-      .array(bytes.filter((value) => value.length > 0), { maxLength: 3 })
+      .array(
+        bytes.filter((value) => value.length > 0),
+        { maxLength: 3 },
+      )
       .map((parts): Wire => ({ kind: "streamedString", parts })),
   ),
   tree: fc.oneof(
@@ -270,7 +276,9 @@ export const wireTree: fc.Arbitrary<Wire> = fc.letrec<{ tree: Wire; leaf: Wire }
     }),
     fc.record({
       kind: fc.constant("pushBefore"),
-      push: fc.tuple(push, fc.array(tie("leaf"), { maxLength: 2 })).map(([[kind], rest]): [string, ...Wire[]] => [kind, ...rest]),
+      push: fc
+        .tuple(push, fc.array(tie("leaf"), { maxLength: 2 }))
+        .map(([[kind], rest]): [string, ...Wire[]] => [kind, ...rest]),
       of: tie("tree"),
     }),
   ) as fc.Arbitrary<Wire>,
@@ -296,7 +304,9 @@ export const message: fc.Arbitrary<Message> = fc.oneof(
   {
     weight: 1,
     arbitrary: fc.record({
-      push: fc.tuple(push, fc.array(wireTree, { maxLength: 2 })).map(([[kind], rest]): [string, ...Wire[]] => [kind, ...rest]),
+      push: fc
+        .tuple(push, fc.array(wireTree, { maxLength: 2 }))
+        .map(([[kind], rest]): [string, ...Wire[]] => [kind, ...rest]),
       attributes: fc.option(fc.array(fc.tuple(field, wireTree), { maxLength: 2 })),
     }),
   },

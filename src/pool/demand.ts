@@ -1,0 +1,36 @@
+import type { CloseReason } from "../connection/connection.ts";
+import type { Entry } from "./roster.ts";
+
+/** What the pool has, and what is wanted of it. */
+export interface Demand {
+  /** Commands wait, and no lane takes them. */
+  readonly wantsLane: boolean;
+  readonly activeLanes: number;
+  readonly waiting: number;
+  readonly total: number;
+  readonly connecting: number;
+  readonly minConnections: number;
+  readonly maxConnections: number;
+  /** How many more may be opened now. */
+  readonly room: number;
+}
+
+/** How many connections to open. One that is being opened serves whoever comes first. */
+export function connectionsToOpen(demand: Demand): number {
+  const lane = demand.wantsLane ? 1 : 0;
+  const short = Math.max(0, demand.minConnections - demand.total);
+  const wanted = Math.max(lane + demand.waiting, short) - demand.connecting;
+  // The last connection is kept for the shared commands, so that blocked ones never stall them.
+  const reserve = lane === 0 && demand.activeLanes === 0 && demand.maxConnections > 1 ? 1 : 0;
+  return Math.max(0, Math.min(wanted, demand.room - reserve));
+}
+
+/** What becomes of a connection that was given back: lent again, repaired first, or ended for a reason. */
+export function verdictOn(entry: Entry, now: number): "idle" | "repair" | CloseReason {
+  const { live } = entry;
+  if (!live.isQuiet) return "unread";
+  if (entry.expiresAt <= now) return "lifetime";
+  const { cleanup } = live.session;
+  if (cleanup === "clean") return "idle";
+  return cleanup === "destroy" ? "unclean" : "repair";
+}

@@ -1,0 +1,201 @@
+import type { Clock } from "../base/clock.ts";
+import { events } from "../base/diagnostics.ts";
+import type { ConnectError, RedisError } from "../base/errors.ts";
+import type { ResolvedOptions } from "../base/options.ts";
+import type { CloseReason, Connection, ConnectionOwner } from "../connection/connection.ts";
+import type { Budget } from "./budget.ts";
+import { connectionsToOpen } from "./demand.ts";
+import { Lanes } from "./lanes.ts";
+import { Opener, type Open, type OpenerListener } from "./opener.ts";
+import { Roster, type Entry } from "./roster.ts";
+import type { Counters } from "./stats.ts";
+import { Waiters } from "./waiters.ts";
+
+/** A connection that lived shorter than this died young, ms. */
+const INFANCY = 500;
+/** `maxLifetime` is shortened by up to this share, so that connections opened together do not end together. */
+const LIFETIME_JITTER = 0.1;
+
+/** What a supply is made of. */
+export interface SupplyParts {
+  readonly options: ResolvedOptions;
+  readonly open: Open;
+  readonly clock: Clock;
+  readonly budget: Budget;
+  readonly counters: Counters;
+  readonly listener: SupplyListener;
+}
+
+/** The pool, as its supply sees it. */
+export interface SupplyListener {
+  /** Something waits, so deadlines run. */
+  demandAppeared(): void;
+  /** There is a connection to keep house for. */
+  connectionOpened(): void;
+}
+
+/**
+ * The connections of a pool and those who want them. `balance` is the one place where they meet: it is called after everything that
+ * changes either side.
+ */
+export class Supply implements ConnectionOwner, OpenerListener {
+  readonly roster: Roster = new Roster();
+  readonly waiters: Waiters = new Waiters();
+  readonly lanes: Lanes;
+  readonly opener: Opener;
+  readonly #options: ResolvedOptions;
+  readonly #clock: Clock;
+  readonly #budget: Budget;
+  readonly #counters: Counters;
+  readonly #listener: SupplyListener;
+  #state: "open" | "closing" | "closed" = "open";
+
+  constructor(parts: SupplyParts) {
+    this.#options = parts.options;
+    this.#clock = parts.clock;
+    this.#budget = parts.budget;
+    this.#counters = parts.counters;
+    this.#listener = parts.listener;
+    this.lanes = new Lanes(this.roster, this.#clock);
+    this.opener = new Opener(parts.open, this.#options, this.#clock, this.#budget, this.roster, this);
+  }
+
+  /** From now on only what commands that run already need is opened (`closing`), or nothing is (`closed`). */
+  end(state: "closing" | "closed"): void {
+    this.#state = state;
+    if (state === "closed") this.opener.stop();
+  }
+
+  /** Gives connections to those who want them, and opens what is missing. */
+  balance(): void {
+    if (this.#state === "closed") return;
+    if (this.#wantsLane()) this.#makeLane();
+    while (this.waiters.size > 0 && this.roster.idle.length > 0) this.#grant();
+    this.#openMissing();
+    if (this.waiters.size > 0 && this.#options.maxConnections === 1) this.#yieldLane();
+  }
+
+  #wantsLane(): boolean {
+    return this.lanes.pending > 0 && this.lanes.active === 0;
+  }
+
+  #makeLane(): void {
+    const entry = this.roster.idle.at(-1);
+    if (entry !== undefined) this.lanes.begin(entry);
+  }
+
+  #grant(): void {
+    const entry = this.roster.idle.at(-1);
+    const waiter = this.waiters.shift();
+    if (entry === undefined || waiter === undefined) return;
+    const now = this.#clock.now();
+    this.roster.moveTo(entry, waiter.role, now);
+    const counters = this.#counters;
+    counters.acquired++;
+    counters.waitTime.record(now - waiter.since);
+    counters.mostLeased = Math.max(counters.mostLeased, this.roster.count("leased"));
+    entry.reported = false;
+    entry.stack = waiter.stack;
+    waiter.granted(entry);
+  }
+
+  #openMissing(): void {
+    if (this.#state !== "open" && this.lanes.pending === 0) return;
+    const { minConnections, maxConnections } = this.#options;
+    const count = connectionsToOpen({
+      wantsLane: this.#wantsLane(),
+      activeLanes: this.lanes.active,
+      waiting: this.waiters.size,
+      total: this.roster.total,
+      connecting: this.roster.count("connecting"),
+      minConnections,
+      maxConnections,
+      room: this.opener.room(),
+    });
+    if (count > 0) this.opener.start(count);
+  }
+
+  /** With a single connection, shared commands and leases take turns. */
+  #yieldLane(): void {
+    void this.lanes.yield().then((idle) => {
+      if (idle && this.waiters.size > 0) this.#grant();
+      this.balance();
+    });
+  }
+
+  opened(entry: Entry, connection: Connection): void {
+    const now = this.#clock.now();
+    entry.connection = connection;
+    entry.openedAt = now;
+    entry.expiresAt = now + this.#options.maxLifetime * (1 - LIFETIME_JITTER * Math.random());
+    this.#counters.created++;
+    entry.lastUsed = now;
+    connection.owner = this;
+    this.roster.moveTo(entry, "idle", now);
+    // It may have ended between its handshake and now, and nobody has told the pool.
+    if (!connection.isOpen) this.onClosed(connection, "lost");
+    else if (this.#state === "closed") connection.close("closed");
+    else {
+      this.#listener.connectionOpened();
+      if (events.connectionOpened.hasSubscribers) {
+        events.connectionOpened.publish({
+          node: this.#options.node,
+          id: connection.info.id,
+          protocol: connection.info.protocol,
+        });
+      }
+      this.balance();
+    }
+  }
+
+  failed(error: ConnectError): void {
+    if (error.permanent) {
+      this.lanes.failPending(() => error);
+      for (const waiter of this.waiters.drain()) waiter.refused(error);
+    }
+    this.#listener.demandAppeared();
+  }
+
+  onClosed(connection: Connection, reason: CloseReason, error?: RedisError): void {
+    const now = this.#clock.now();
+    for (const entry of this.roster.all) {
+      if (entry.connection !== connection) continue;
+      this.roster.moveTo(entry, "closed", now);
+      this.#budget.give();
+      this.#counters.closed(reason);
+      const unasked = reason === "lost" || reason === "protocol";
+      if (unasked && now - entry.openedAt < INFANCY) this.opener.penalise();
+      if (error !== undefined) entry.onLost?.(error);
+      break;
+    }
+    this.lanes.repick();
+    if (events.connectionClosed.hasSubscribers) {
+      events.connectionClosed.publish({ node: this.#options.node, id: connection.info.id, reason });
+    }
+    this.balance();
+  }
+
+  renewLane(entry: Entry): void {
+    // Make before break: the next lane first, where there is room for it.
+    if (this.roster.idle.length > 0) this.#makeLane();
+    else if (this.#openSpare()) return;
+    this.lanes.retire(entry, "lifetime");
+  }
+
+  /** Brings the number of lanes nearer to what is wanted. */
+  adjustLanes(wanted: number): void {
+    const { active } = this.lanes;
+    if (wanted < active && wanted > 0) this.lanes.drop();
+    if (wanted <= active || active === 0) return;
+    if (this.roster.idle.length > 0) this.#makeLane();
+    else this.#openSpare();
+  }
+
+  /** Opens a connection for a later round. @returns whether one is on its way */
+  #openSpare(): boolean {
+    if (this.roster.count("connecting") > 0) return true;
+    if (this.opener.room() === 0) return false;
+    this.opener.start(1);
+    return true;
+  }
+}
