@@ -37,7 +37,7 @@ export interface PromiseFamily extends Family {
 export type None = Record<never, never>;
 
 /** Refuses names that the options do not have; a type parameter alone would take them. */
-export type Only<O, Options> = { readonly [K in keyof O]: K extends KeysOf<Options> ? O[K] : never };
+export type Only<O, Options> = O & { readonly [K in keyof O]: K extends KeysOf<Options> ? unknown : never };
 
 type KeysOf<T> = T extends unknown ? keyof T : never;
 

@@ -1,5 +1,7 @@
+import { OptionsError } from "../base/errors.ts";
 import { Ring } from "../base/ring.ts";
 import type { Request } from "../commands/request.ts";
+import { payloadBytes } from "../protocol/encoder.ts";
 
 /** One socket write takes at most about so much; the rest can still be taken back while the socket is full. Bytes. */
 const WRITE_LIMIT = 1 << 20;
@@ -51,6 +53,7 @@ export class CommandQueue {
     for (; index < ring.size && bytes < WRITE_LIMIT; index++) {
       const request = ring.at(index);
       this.#unwrittenBytes -= request.bytes;
+      if (request.state === "queued" && typeof request.payload !== "string") refuseIfResized(request);
       if (request.state !== "queued") {
         dropped = true;
         continue;
@@ -120,4 +123,20 @@ export class CommandQueue {
     let position = this.#written;
     return this.#ring.retain((request) => position++ >= end || request.state === "written", this.#written);
   }
+}
+
+/**
+ * A large Buffer is sent by reference. One that was transferred or resized since the call would bring the stream out of
+ * step, for everybody on this connection.
+ */
+function refuseIfResized(request: Request): void {
+  if (payloadBytes(request.payload) === request.bytes) return;
+  const command = request.spec.name;
+  request.reject(
+    new OptionsError(
+      command,
+      `${command} was not sent: one of its Buffers changed its length after the call; keep it as it is until the reply`,
+      { command },
+    ),
+  );
 }

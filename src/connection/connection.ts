@@ -8,6 +8,7 @@ import {
   withoutStack,
   type RedisError,
 } from "../base/errors.ts";
+import type { Credentials } from "../base/options.ts";
 import { NOT_BLOCKING, type Executor, type Request } from "../commands/request.ts";
 import { Decoder, type ReplySink } from "../protocol/decoder.ts";
 import type { Reply } from "../protocol/reply.ts";
@@ -23,6 +24,7 @@ export type CloseReason =
   | "handshake" // it never became ready
   | "idle" // surplus for `idleTimeout`
   | "lifetime" // older than `maxLifetime`
+  | "credentials" // could not be logged in with fresh credentials
   | "health" // did not answer the PING of a health check
   | "unread" // given back with a reply outstanding
   | "unclean" // given back in a session that could not be repaired
@@ -55,6 +57,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
   readonly node: string;
   readonly session: SessionShadow;
   info: ServerInfo = { id: 0, version: "", protocol: 2 };
+  /** What it was logged in with; null where no password is used. Never shown. */
+  credentials: Credentials | null = null;
   owner: ConnectionOwner | null = null;
   /** Gets every push (RESP3) or subscription message (RESP2); null when nobody listens. */
   onMessage: ((items: readonly Reply[]) => void) | null = null;

@@ -1,12 +1,11 @@
 import type { Credentials, ResolvedOptions } from "../base/options.ts";
 import { ServerError } from "../base/errors.ts";
+import { VERSION } from "../base/version.ts";
 import { buildCall } from "../commands/call.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { Reply, ReplyMap } from "../protocol/reply.ts";
 import { handshakeErrorFrom } from "./connect-error.ts";
 import type { Connection, ServerInfo } from "./connection.ts";
-
-const LIBRARY = { name: "respool", version: "0.1.0" } as const;
 
 /** One command of the handshake. */
 interface Step {
@@ -45,8 +44,8 @@ function steps(options: ResolvedOptions, protocol: 2 | 3, credentials: Credentia
       learn: (id) => ({ id: typeof id === "number" ? id : 0 }),
     });
   }
-  list.push({ name: "CLIENT", args: ["SETINFO", "LIB-NAME", LIBRARY.name], optional: true });
-  list.push({ name: "CLIENT", args: ["SETINFO", "LIB-VER", LIBRARY.version], optional: true });
+  list.push({ name: "CLIENT", args: ["SETINFO", "LIB-NAME", "respool"], optional: true });
+  list.push({ name: "CLIENT", args: ["SETINFO", "LIB-VER", VERSION], optional: true });
   // Even for database 0: it also shows a refused password or a full server where no other step must succeed.
   list.push({ name: "SELECT", args: [db] });
   return list;
@@ -98,6 +97,7 @@ export async function handshake(
 ): Promise<void> {
   const credentials = options.credentials === null ? null : await options.credentials();
   try {
+    connection.credentials = credentials;
     connection.opened(await run(connection, options, steps(options, protocol, credentials)));
   } catch (error) {
     if (!(error instanceof NoResp3)) throw error;
@@ -108,6 +108,7 @@ export async function handshake(
 /** Logs a live connection in again, in order between its commands. */
 export async function reauthenticate(connection: Connection, credentials: Credentials): Promise<void> {
   await connection.execute(buildCall("AUTH", [credentials.username ?? "default", credentials.password]));
+  connection.credentials = credentials;
   connection.session.restored();
 }
 

@@ -1,19 +1,24 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { events } from "../base/diagnostics.ts";
-import type { Credentials, ResolvedOptions } from "../base/options.ts";
+import type { Credentials, CredentialsProvider, ResolvedOptions } from "../base/options.ts";
 import { buildCall } from "../commands/call.ts";
+import type { Request } from "../commands/request.ts";
 import type { CloseReason } from "../connection/connection.ts";
 import { reauthenticate } from "../connection/handshake.ts";
 import type { Entry, Roster } from "./roster.ts";
 
 /** Longest pause between two rounds, ms. */
 const ROUND = 1000;
+/** How often `credentials()` is asked when health checks are off, ms. */
+const CREDENTIALS_PERIOD = 30_000;
 
 /** The pool, as its housekeeper sees it. */
 export interface House {
   readonly clock: Clock;
   readonly options: ResolvedOptions;
   readonly roster: Roster;
+  /** Runs a command on the connection of an entry, within its deadline. */
+  executeOn(entry: Entry, request: Request): Promise<unknown>;
   /** Ends the connection of an entry that nobody uses. */
   end(entry: Entry, reason: CloseReason): void;
   /** Replaces a lane by a fresh one, before the old one ends. */
@@ -42,7 +47,7 @@ export class Housekeeper {
   readonly #period: number;
   #timer: Timer | null = null;
   #last = 0;
-  #credentials: Credentials | null = null;
+  #askedAt = 0;
   #state: "resting" | "working" | "stopped" = "resting";
 
   constructor(house: House) {
@@ -91,12 +96,20 @@ export class Housekeeper {
     this.#reap(now);
     for (const entry of roster.all) this.#check(entry, now);
     if (options.leakThreshold > 0) this.#report(now);
-    if (options.credentials !== null && !options.credentialsAreStatic) void this.#renewCredentials();
+    this.#askCredentials(now);
     this.#house.roundEnded((now - this.#last) / 1000);
     this.#last = now;
     if (this.#state !== "working") return;
     if (roster.total + roster.count("connecting") + options.minConnections > 0) this.#arm();
     else this.#state = "resting";
+  }
+
+  #askCredentials(now: number): void {
+    const { credentials, credentialsAreStatic, healthCheckInterval } = this.#house.options;
+    if (credentials === null || credentialsAreStatic) return;
+    if (now - this.#askedAt < (healthCheckInterval === 0 ? CREDENTIALS_PERIOD : healthCheckInterval)) return;
+    this.#askedAt = now;
+    void this.#renewCredentials(credentials);
   }
 
   /** The coldest idle connections are at the bottom of the stack: they go first, also while others are in use. */
@@ -115,22 +128,28 @@ export class Housekeeper {
     if (entry.state === "lane" && entry.expiresAt <= now && !entry.retiring) this.#house.renewLane(entry);
     if (healthCheckInterval === 0 || entry.live.outstanding > 0) return;
     if (now - entry.live.lastReadAt < healthCheckInterval) return;
-    if (entry.state === "idle" || entry.state === "lane" || entry.state === "subscriber") void this.#ping(entry);
+    void this.#visit(entry, "health", () => this.#ping(entry));
   }
 
   async #ping(entry: Entry): Promise<void> {
-    const { clock, options, roster } = this.#house;
+    const { clock, options } = this.#house;
     const ping = buildCall("PING", []);
     ping.timeout = options.socketTimeout;
     ping.deadline = clock.now() + options.socketTimeout;
+    await this.#house.executeOn(entry, ping);
+  }
+
+  /** Does something on a connection that nobody has for himself; one that is idle is not lent meanwhile. */
+  async #visit(entry: Entry, reason: CloseReason, work: () => Promise<void>): Promise<void> {
+    const { clock, roster } = this.#house;
     const wasIdle = entry.state === "idle";
-    // Not to be lent while the answer is outstanding.
+    if (!wasIdle && entry.state !== "lane" && entry.state !== "subscriber") return;
     if (wasIdle) roster.moveTo(entry, "repairing", clock.now());
     try {
-      await entry.live.execute(ping);
+      await work();
     } catch {
-      // Whatever it was, the connection did not answer: that is what the reason says.
-      entry.live.close("health");
+      // Whatever it was, the connection is of no more use: that is what the reason says.
+      entry.live.close(reason);
       return;
     }
     if (wasIdle) this.#house.checked(entry);
@@ -148,22 +167,20 @@ export class Housekeeper {
     }
   }
 
-  async #renewCredentials(): Promise<void> {
-    const { options, roster } = this.#house;
+  /** Asks for the credentials, and logs those connections in again that were opened with others. */
+  async #renewCredentials(provider: CredentialsProvider): Promise<void> {
     let fresh: Credentials;
     try {
-      fresh = await (options.credentials?.() ?? Promise.reject(new Error("no credentials")));
+      fresh = await provider();
     } catch {
-      // The user's function failed: the connections stay logged in, and the next round asks again.
+      // The user's function failed: the connections stay logged in, and a later round asks again.
       return;
     }
-    const known = this.#credentials;
-    this.#credentials = fresh;
-    if (known === null || (known.username === fresh.username && known.password === fresh.password)) return;
-    for (const entry of roster.all) {
-      if (entry.connection === null || !entry.live.isOpen || entry.state === "leased" || entry.state === "repairing")
-        continue;
-      reauthenticate(entry.live, fresh).catch(() => entry.live.close("unclean"));
+    for (const entry of this.#house.roster.all) {
+      const known = entry.connection?.credentials ?? null;
+      if (known === null || !entry.live.isOpen) continue;
+      if (known.username === fresh.username && known.password === fresh.password) continue;
+      void this.#visit(entry, "credentials", () => reauthenticate(entry.live, fresh));
     }
   }
 }

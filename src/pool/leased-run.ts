@@ -16,8 +16,8 @@ export interface RunSource {
   /** A waiter is no longer interested. */
   left(): void;
   release(entry: Entry): void;
-  /** Runs a command on a lane. */
-  execute(request: Request): Promise<unknown>;
+  /** Runs a command on a lane, also while the pool is closing. */
+  executeUrgent(request: Request): Promise<unknown>;
   runEnded(run: LeasedRun): void;
 }
 
@@ -104,7 +104,7 @@ export class LeasedRun implements Waiter, RequestHolder {
       command.deadline = limit;
       command.timeout = UNBLOCK_GRACE;
       try {
-        await this.#source.execute(command);
+        await this.#source.executeUrgent(command);
       } catch {
         break; // not allowed, or no connection: nothing more can be done than to give the connection up
       }

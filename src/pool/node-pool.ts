@@ -84,6 +84,15 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     return promise;
   }
 
+  /** Runs one of the pool's own commands on a lane: while closing, too, for what is closed must be let go of. */
+  executeUrgent(request: Request): Promise<unknown> {
+    const promise = request.start();
+    if (!this.#ticking) this.#startTicking();
+    if (this.#state === "closed") request.fail(poolClosed(request, this.options));
+    else this.#share(request);
+    return promise;
+  }
+
   executeOn(entry: Entry, request: Request): Promise<unknown> {
     this.#counters.commands++;
     if (!this.#ticking) this.#startTicking();
