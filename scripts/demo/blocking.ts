@@ -1,5 +1,6 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { type ConnectionPool, Redis } from "respool";
-import { type LoadResult, runLoad, until } from "./load.ts";
+import { type LoadResult, runLoad } from "./load.ts";
 import { show } from "./screen.ts";
 import type { Stage } from "./stage.ts";
 
@@ -52,12 +53,16 @@ export async function showBlocking(stage: Stage, pool: ConnectionPool): Promise<
   return { alone, besideWaiting, waiting: WAITING, served };
 }
 
+/** Returns when the server has all of them blocked. */
 async function untilBlocked(stage: Stage, pool: ConnectionPool, before: number): Promise<void> {
-  const blocked = async (): Promise<boolean> => {
+  const deadline = performance.now() + 10_000;
+  for (;;) {
     const now = await stage.info("clients", "blocked_clients");
-    return now === null ? pool.stats().leased >= WAITING : now - before >= WAITING;
-  };
-  await until(blocked, 10_000, `${WAITING} clients blocked on the server`);
+    if (now === null ? pool.stats().leased >= WAITING : now - before >= WAITING) return;
+    if (performance.now() > deadline)
+      throw new Error(`only ${(now ?? 0) - before} of ${WAITING} BLPOPs wait on the server after 10 s`);
+    await sleep(10);
+  }
 }
 
 function measure(stage: Stage, redis: Redis, key: string, name: string): Promise<LoadResult> {

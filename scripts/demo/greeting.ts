@@ -7,7 +7,7 @@ export async function showGreeting(stage: Stage): Promise<string | null> {
   screen.heading(`A greeting${server === undefined ? "" : ", over a unix socket"}`);
   const key = stage.key("greeting");
   const redis = stage.own(new Redis(stage.greetingOptions));
-  const written = await redis.set(key, "hello");
+  const written = await redis.set(key, "hello", stage.expiry);
   const greeting = await redis.get(key);
   await redis.close();
   screen.line(`set ${key} hello   → ${written}`);

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from "node:timers/promises";
-
 /** What callers do at once, and for how long; times in ms. */
 export interface LoadPlan {
   readonly callers: number;
@@ -90,14 +88,5 @@ class Load {
       p50: at(0.5),
       p99: at(0.99),
     };
-  }
-}
-
-/** Waits until a condition holds; fails after `patience` ms. */
-export async function until(condition: () => Promise<boolean>, patience: number, what: string): Promise<void> {
-  const deadline = performance.now() + patience;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error(`${what}: not within ${patience} ms`);
-    await sleep(10);
   }
 }

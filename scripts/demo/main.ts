@@ -47,6 +47,7 @@ function readArguments(): Arguments | string {
 }
 
 async function demonstrate(stage: Stage, json: string | undefined): Promise<void> {
+  await stage.observer.ready();
   const machine = await stage.machine();
   stage.screen.title(`respool, with ${machine}`);
   const pool = stage.own(new ConnectionPool(stage.url, { maxConnections: MAX_CONNECTIONS }));
@@ -91,6 +92,8 @@ async function run({ quick, json }: Arguments): Promise<number> {
   const screen = new Screen(process.stdout, process.env);
   const url = process.env["REDIS_URL"] === "" ? undefined : process.env["REDIS_URL"];
   const interrupted = interruption();
+  interrupted.catch(() => undefined); // it may come before anybody waits for it
+  process.stdout.on("error", () => undefined); // a reader such as `head` that has gone is no reason to leave things behind
   let stage: Stage | undefined;
   try {
     stage = await Stage.open(screen, quick ? QUICK : NORMAL, url);

@@ -15,8 +15,8 @@ interface Destroyable {
   destroy(): void;
 }
 
-/** Keys that the server forgets by itself, should this process be killed before it removes them; s. */
-const SAFETY_EXPIRY = 600;
+/** s; longer than everything takes. */
+const EXPIRY = 600;
 
 /** What every part of the demonstration works with: the server, names of keys, the screen. */
 export class Stage {
@@ -54,6 +54,11 @@ export class Stage {
     return this.server === undefined ? this.url : { path: this.server.path };
   }
 
+  /** Options of SET for a key: on a server that is not ours it expires, should this process be killed before it removes it. */
+  get expiry(): { readonly ex?: number } {
+    return this.server === undefined ? { ex: EXPIRY } : {};
+  }
+
   /** Has a client or pool ended with the stage, however it ends. */
   own<T extends Destroyable>(client: T): T {
     this.#clients.add(client);
@@ -70,7 +75,7 @@ export class Stage {
   /** Sets a key for the time of the demonstration. */
   async put(name: string, value: string): Promise<string> {
     const key = this.key(name);
-    await this.observer.set(key, value, { ex: SAFETY_EXPIRY });
+    await this.observer.set(key, value, this.expiry);
     return key;
   }
 

@@ -94,19 +94,19 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   executeOn(entry: Entry, request: Request): Promise<unknown> {
+    const promise = request.promise ?? request.start();
     this.#counters.commands++;
     if (!this.#ticking) this.#startTicking();
-    return entry.live.execute(request);
+    const full = this.#fullQueue(entry.live.outstanding, entry.live.queuedBytes + request.bytes);
+    if (full !== null) this.#refuse(request, full);
+    else entry.live.enqueue(request);
+    return promise;
   }
 
   #share(request: Request): void {
-    const { maxInFlight, maxQueuedBytes } = this.options;
-    if (this.#lanes.outstanding >= maxInFlight) {
-      this.#refuse(request, "maxInFlight");
-      return;
-    }
-    if (this.#lanes.queuedBytes + request.bytes > maxQueuedBytes) {
-      this.#refuse(request, "maxQueuedBytes");
+    const full = this.#fullQueue(this.#lanes.outstanding, this.#lanes.queuedBytes + request.bytes);
+    if (full !== null) {
+      this.#refuse(request, full);
       return;
     }
     const lane = this.#lanes.pick();
@@ -116,6 +116,12 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     }
     this.#lanes.wait(request);
     this.#supply.balance();
+  }
+
+  /** The limit that one more command would break; null when it may come. */
+  #fullQueue(outstanding: number, queuedBytes: number): "maxInFlight" | "maxQueuedBytes" | null {
+    if (outstanding >= this.options.maxInFlight) return "maxInFlight";
+    return queuedBytes > this.options.maxQueuedBytes ? "maxQueuedBytes" : null;
   }
 
   #refuse(request: Request, limit: "maxInFlight" | "maxQueuedBytes"): void {
