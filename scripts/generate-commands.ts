@@ -16,7 +16,9 @@ const NOTE = `// Generated from facts.txt by scripts/generate-commands.ts: do no
 function printTable(file: FactsFile): string {
   const lists = new Map<string, string>();
   const keyList = (keys: readonly KeyPositions[]): string => {
-    const text = JSON.stringify(keys).replace(/"(\w+)":/g, "$1: ").replaceAll(",", ", ");
+    const text = JSON.stringify(keys)
+      .replace(/"(\w+)":/g, "$1: ")
+      .replaceAll(",", ", ");
     let name = lists.get(text);
     if (name === undefined) lists.set(text, (name = `k${lists.size}`));
     return name;
@@ -26,7 +28,7 @@ function printTable(file: FactsFile): string {
   const constants = [...lists].map(([text, name]) => `const ${name}: readonly KeyPositions[] = ${text};`);
   const typeRows = file.types.map(([name, text]) => `  [${JSON.stringify(name)}, ${JSON.stringify(text)}],`);
   return [
-    `${NOTE}import type { KeyPositions } from "./spec.ts";\nimport type { Row } from "./table.ts";\n`,
+    `${NOTE}import type { Row } from "./row.ts";\nimport type { KeyPositions } from "./spec.ts";\n`,
     ...constants,
     `\n/** The named forms of replies. */\nexport const replyTypes: readonly (readonly [string, string])[] = [`,
     ...typeRows,

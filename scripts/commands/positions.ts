@@ -33,7 +33,9 @@ function visit(node: ArgumentNode, behind: number, walk: Walk): void {
     case "token":
       advance(walk, 1);
       if (node.argument?.kind === "block" && node.argument.columns) {
-        walk.keys.push(keyword(node.token, (walk.at ?? walk.fixed + 1) - 1, { fromEnd: false, many: true, half: true }));
+        walk.keys.push(
+          keyword(node.token, (walk.at ?? walk.fixed + 1) - 1, { fromEnd: false, many: true, half: true }),
+        );
       } else if (node.argument !== null) {
         visit(node.argument, behind, walk);
       }
@@ -75,7 +77,9 @@ function visitOptions(node: ArgumentNode, walk: Walk): void {
   }
   for (const item of tokensIn(node)) {
     if (item.argument?.kind === "value" && item.argument.type === "key") {
-      walk.keys.push(keyword(item.token, walk.fixed, { fromEnd: !item.argument.many, many: item.argument.many, half: false }));
+      walk.keys.push(
+        keyword(item.token, walk.fixed, { fromEnd: !item.argument.many, many: item.argument.many, half: false }),
+      );
     }
   }
   walk.at = null;

@@ -42,11 +42,22 @@ export function readFacts(text: string): FactsFile {
 function readLine(line: string, number: number): Facts {
   const match = LINE.exec(line);
   if (match === null) throw new Error(`facts.txt:${number}: cannot read ${line}`);
-  const [, name, effect, since, grammar = "", rest] = match as unknown as [string, string, string, string, string, string];
+  const [name, effect, since, grammar, rest] = match.slice(1).map((part: string | undefined) => part ?? "") as [
+    string,
+    string,
+    string,
+    string,
+    string,
+  ];
   const [reply, ...clauses] = rest.split(" ; ") as [string, ...string[]];
   const nodes = parseGrammar(grammar);
   const rules = clauses.filter((clause) => clause.includes(" if ") || clause.startsWith("if "));
-  const known = { route: "share" as Facts["route"], hasMethod: true, blocks: null as Facts["blocks"], cluster: null as string | null };
+  const known = {
+    route: "share" as Facts["route"],
+    hasMethod: true,
+    blocks: null as Facts["blocks"],
+    cluster: null as string | null,
+  };
   for (const clause of clauses.filter((one) => !rules.includes(one))) {
     const [word, ...values] = clause.split(" ");
     if (word === "lease" || word === "subscribe") known.route = word;

@@ -105,7 +105,9 @@ class TypingsPrinter {
   }
 
   #declare(name: string, doc: string, fields: readonly string[]): void {
-    this.#options.push(`/** ${doc} */\nexport interface ${name} {\n${fields.map((field) => `  ${field};`).join("\n")}\n}\n`);
+    this.#options.push(
+      `/** ${doc} */\nexport interface ${name} {\n${fields.map((field) => `  ${field};`).join("\n")}\n}\n`,
+    );
   }
 }
 
@@ -123,7 +125,8 @@ function members(nodes: readonly ArgumentNode[], allOptional: boolean): string[]
         return node.alternatives.flatMap((items) => members(items, true));
       case "optional": {
         const only = node.items[0];
-        if (node.many && only?.kind === "token") return [`readonly ${tokenName(only.token)}?: ${tokenType(only, true)}`];
+        if (node.many && only?.kind === "token")
+          return [`readonly ${tokenName(only.token)}?: ${tokenType(only, true)}`];
         return members(node.items, true);
       }
       case "block":

@@ -1,3 +1,4 @@
+import { connect } from "node:net";
 import { ConnectionPool, Redis } from "respool";
 import { type LoadResult, runLoad } from "./load.ts";
 import { show } from "./screen.ts";
@@ -53,18 +54,53 @@ const sharedLane: Way = {
   },
 };
 
+/**
+ * The least that a new connection can cost: a socket without a client, a handshake or a check of the reply's kind. Not
+ * what anybody would use, but a floor that the first way's figure can be compared with.
+ */
+const bareSockets: Way = {
+  name: "bare socket per request",
+  mostRequests: MOST_NEW_CONNECTIONS,
+  open: ({ server }, key) => ({
+    get: () =>
+      new Promise((resolve, reject) => {
+        const socket = connect({ host: server?.host ?? "", port: server?.port ?? 0, noDelay: true });
+        const reply = `$${VALUE.length}\r\n${VALUE}\r\n`;
+        let text = "";
+        socket.setEncoding("latin1");
+        socket.write(`*2\r\n$3\r\nGET\r\n$${key.length}\r\n${key}\r\n`);
+        socket.on("data", (chunk) => {
+          text += String(chunk);
+          if (text.length >= reply.length) socket.destroy();
+        });
+        socket.once("error", reject);
+        socket.once("close", () => resolve(text === reply ? VALUE : text));
+      }),
+    close: async () => undefined,
+  }),
+};
+
 /** The same GETs in three ways, measured one after the other. */
 export async function showComparison(stage: Stage): Promise<WayFigures[]> {
   const { screen } = stage;
-  screen.heading(`One GET in three ways: ${CALLERS} callers, ${VALUE.length} bytes, over TCP, every reply checked`);
+  const over = stage.server === undefined ? "" : " over TCP,";
+  screen.heading(`One GET in three ways: ${CALLERS} callers, ${VALUE.length} bytes,${over} every reply checked`);
   const key = await stage.put("value", VALUE);
   const figures: WayFigures[] = [];
   for (const way of [newConnections, leases, sharedLane]) figures.push(await measure(stage, way, key));
+  const floor = stage.server === undefined ? undefined : await measure(stage, bareSockets, key);
   screen.table(
     ["", "requests/s", "p50 ms", "p99 ms", "requests", "connections opened"],
     figures.map((one) => [one.way, one.requestsPerSecond, one.p50, one.p99, one.requests, one.connections ?? "?"]),
   );
   screen.line("(requests and connections with the warm-up; connections as the server counts them)");
+  if (floor !== undefined) {
+    const { requestsPerSecond, p99 } = floor;
+    screen.line(
+      `(a bare socket per request, without any client: ${show(requestsPerSecond)} requests/s, p99 ${show(p99)} ms)`,
+    );
+    figures.push(floor);
+  }
   return figures;
 }
 

@@ -10,6 +10,8 @@ export class Screen {
   readonly #isTerminal: boolean;
   readonly #hasColour: boolean;
   #parts = 0;
+  /** Whether the present line is a progress line. */
+  #isRewritten = false;
 
   constructor(out: WriteStream, environment: NodeJS.ProcessEnv) {
     this.#out = out;
@@ -55,11 +57,13 @@ export class Screen {
     }
     this.#clear();
     const text = `  … ${what}${state === "" ? "" : `: ${state}`}`;
-    this.#out.write(text.slice(0, Math.max(20, this.#out.columns - 1)));
+    this.#out.write(text.slice(0, (this.#out.columns || 80) - 1)); // some terminals say 0
+    this.#isRewritten = true;
   }
 
   #clear(): void {
-    if (!this.#isTerminal) return;
+    if (!this.#isRewritten) return;
+    this.#isRewritten = false;
     clearLine(this.#out, 0);
     cursorTo(this.#out, 0);
   }

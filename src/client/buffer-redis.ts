@@ -1,6 +1,7 @@
 import type { Arg } from "../commands/spec.ts";
 import type { Reply } from "../protocol/reply.ts";
-import type { BufferCommands, MultiChain, PipelineChain } from "./chain-types.ts";
+import type { BufferCommands } from "../commands/typings.generated.ts";
+import type { MultiChain, PipelineChain } from "./chain-types.ts";
 import type { CommandOptions } from "./settings.ts";
 import type { MessageListener, SubscribeOptions, Subscription } from "./subscription.ts";
 

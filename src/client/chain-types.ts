@@ -1,15 +1,8 @@
 import type { RedisError } from "../base/errors.ts";
 import type { Family } from "../commands/typings.ts";
 import type { CommandMethods } from "../commands/typings.generated.ts";
-import type { PromiseFamily } from "../commands/typings.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { Reply } from "../protocol/reply.ts";
-
-/** Every command as a method that returns a promise. */
-export interface Commands extends CommandMethods<PromiseFamily, string> {}
-
-/** The same with Buffers in place of strings. */
-export interface BufferCommands extends CommandMethods<PromiseFamily, Buffer> {}
 
 /** A command's place in a batch: its value, or the error that it ended with. */
 export type Outcomes<T extends readonly unknown[]> = { -readonly [K in keyof T]: T[K] | RedisError };

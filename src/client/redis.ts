@@ -12,7 +12,8 @@ import { isServerState, Retrier } from "../topology/retry.ts";
 import type { Topology } from "../topology/topology.ts";
 import { batchRequest } from "./batch.ts";
 import { Chain, notHere } from "./chain.ts";
-import type { Commands, MultiChain, PipelineChain } from "./chain-types.ts";
+import type { Commands } from "../commands/typings.generated.ts";
+import type { MultiChain, PipelineChain } from "./chain-types.ts";
 import { closeTimeout, ConnectionPool, type CloseOptions, type PoolCore } from "./connection-pool.ts";
 import { Lease } from "./lease.ts";
 import type { BufferRedis } from "./buffer-redis.ts";
@@ -332,6 +333,7 @@ function firstView(
 ): View {
   const ownsTopology = !isSharedPool(input);
   const { options, topology }: PoolCore = (isSharedPool(input) ? input.pool : new ConnectionPool(input, extra)).core;
+  topology.keepLanes();
   const retrier = new Retrier(options, systemClock, topology);
   const shared: Shared = {
     options,

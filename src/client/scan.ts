@@ -1,8 +1,5 @@
 import type { Reply } from "../protocol/reply.ts";
 
-/** One step of a scan: cursor in, cursor and elements out. */
-export type ScanStep<T> = (cursor: string) => Promise<readonly [cursor: string, elements: readonly T[]]>;
-
 /** Options of the scan iterators. */
 export interface ScanOptions {
   /** Glob-style pattern; default everything. */

@@ -26,12 +26,24 @@ export function buildCall(name: string, args: readonly unknown[]): Request {
     }
   }
   const flat = args as readonly Arg[];
+  const known = commandSpec(upper);
+  if (known === undefined && name.includes(" ")) {
+    // "SELECT 1" is SELECT with an argument: what the table knows of a command must not depend on how it is written.
+    const [container = "", second = ""] = name.split(" ");
+    return buildCall(container, [second, ...args]);
+  }
   const first = flat[0];
-  if (typeof first === "string") {
-    const sub = commandSpec(`${upper} ${first.toUpperCase()}`);
+  if (typeof first === "string" || first instanceof Uint8Array) {
+    const sub = commandSpec(`${upper} ${subcommand(first)}`);
     if (sub !== undefined) return sub.buildFlat(flat.slice(1));
   }
-  return (commandSpec(upper) ?? unknownCommand(upper)).buildFlat(flat);
+  return (known ?? unknownCommand(upper)).buildFlat(flat);
+}
+
+/** A first argument as the second word of a name; nothing that long is one. */
+function subcommand(first: string | Uint8Array): string {
+  if (first.length > 32) return "";
+  return (typeof first === "string" ? first : Buffer.from(first).toString("latin1")).toUpperCase();
 }
 
 /** Not kept: names may come from anywhere, and a cache of them would grow. */

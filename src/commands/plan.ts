@@ -47,7 +47,8 @@ export class Plan {
   #optionsOf(values: readonly unknown[], index: number): Record<string, unknown> | null {
     const { bare, optionsRequired } = this.#signature;
     if (index >= values.length) {
-      if (optionsRequired) refuseCall(this.#command, "options", `expected an object with ${this.#known()}, got nothing`);
+      if (optionsRequired)
+        refuseCall(this.#command, "options", `expected an object with ${this.#known()}, got nothing`);
       return null;
     }
     const given = values[index];

@@ -35,8 +35,7 @@ export function putEnum(node: EnumNode, label: string): Put {
 export function putTuples(node: BlockNode, label: string, mayBeEmpty: boolean): Put {
   const size = node.items.length;
   const puts = node.items.map((item) => putValue(`${label} ${jsName((item as ValueNode).name)}`));
-  const expected =
-    size === 2 ? "an object, a Map or an array of pairs" : `an array of arrays of ${size} values each`;
+  const expected = size === 2 ? "an object, a Map or an array of pairs" : `an array of arrays of ${size} values each`;
   return (value, draft) => {
     const rows = Array.isArray(value) ? (value as unknown[]) : size === 2 ? entriesOf(value) : null;
     if (rows === null) refuseArgument(draft.command, label, expected, value);

@@ -1,3 +1,4 @@
+import { ignoreAbort, onAbort } from "../base/abort.ts";
 import { assert } from "../base/assert.ts";
 import { RedisError, ServerError } from "../base/errors.ts";
 import { payloadBytes, type Payload } from "../protocol/encoder.ts";
@@ -183,7 +184,7 @@ export class Request {
   reject(reason: unknown): void {
     if (this.isOver) return;
     this.state = this.state === "written" ? "abandoned" : "settled";
-    this.signal?.removeEventListener("abort", this);
+    if (this.signal !== null) ignoreAbort(this.signal, this);
     assert(this.#reject !== null, "a part of a batch was rejected by itself");
     this.#reject(reason);
   }
@@ -210,14 +211,14 @@ export class Request {
       else this.reject(error);
       return;
     }
-    this.signal?.removeEventListener("abort", this);
+    if (this.signal !== null) ignoreAbort(this.signal, this);
     this.state = "settled";
     this.#resolve(value);
   }
 
   #watch(signal: AbortSignal): void {
     if (signal.aborted) this.reject(signal.reason);
-    else signal.addEventListener("abort", this);
+    else onAbort(signal, this);
   }
 
   #release(): void {

@@ -1,7 +1,7 @@
 // Generated from facts.txt by scripts/generate-commands.ts: do not edit.
 
+import type { Row } from "./row.ts";
 import type { KeyPositions } from "./spec.ts";
-import type { Row } from "./table.ts";
 
 const k0: readonly KeyPositions[] = [{at: "range", first: 0, last: 0, step: 1}];
 const k1: readonly KeyPositions[] = [{at: "range", first: 0, last: 0, step: 1}, {at: "range", first: 1, last: 1, step: 1}];

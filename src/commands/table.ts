@@ -5,31 +5,9 @@ import { keysAmong, isWord } from "./keys.ts";
 import { Plan } from "./plan.ts";
 import { ReplyCompiler } from "./replies.ts";
 import { NOT_BLOCKING, Request } from "./request.ts";
+import type { BlockTime, Row } from "./row.ts";
 import { replyTypes, rows } from "./table.generated.ts";
 import type { Arg, CommandSpec, Effect, KeyPositions, ReplyTransform, Route } from "./spec.ts";
-
-/** Where the time is that a command may block for. */
-export interface BlockTime {
-  /** Its position among the arguments, from the end where negative; or the keyword before it. */
-  readonly at: number | string;
-  /** How many ms its unit has. */
-  readonly scale: number;
-}
-
-/**
- * One line of the generated table: name, effect and route (their first letters), keys, arguments that a quick method
- * takes (-1: none), grammar, reply ("" where it needs no transform), block time, rules.
- */
-export type Row = readonly [
-  name: string,
-  code: string,
-  keys: readonly KeyPositions[],
-  quick: number,
-  grammar: string,
-  reply: string,
-  blocks: BlockTime | null,
-  rules: string,
-];
 
 const EFFECTS: Readonly<Record<string, Effect>> = { r: "read", o: "overwrite", a: "accumulate" };
 const ROUTES: Readonly<Record<string, Route>> = { s: "share", l: "lease", b: "subscribe" };
@@ -39,7 +17,8 @@ const RANK: Readonly<Record<Effect, number>> = { read: 0, overwrite: 1, accumula
 interface Rules {
   readonly replies: readonly { readonly when: Condition; readonly transform: ReplyTransform | null }[];
   readonly effects: readonly { readonly when: Condition; readonly effect: Effect }[];
-  readonly lease: Condition | null;
+  /** `lease if block`: it blocks only with that option. */
+  readonly leasesWhenBlocking: boolean;
 }
 
 /** Any of these; of each, all. */
@@ -55,8 +34,6 @@ export class Command implements CommandSpec {
   readonly keys: readonly KeyPositions[];
   /** The number of single values that a quick method takes, -1 for none. */
   readonly quick: number;
-  /** Whether it has a method. */
-  readonly hasMethod: boolean;
   /** What turns the reply into its documented form when no option changes it. */
   readonly transform: ReplyTransform | null;
   readonly blocks: BlockTime | null;
@@ -72,7 +49,6 @@ export class Command implements CommandSpec {
     this.headLength = tokens.length as 1 | 2;
     this.effect = EFFECTS[code[0] as string] as Effect;
     this.route = ROUTES[code[1] as string] as Route;
-    this.hasMethod = code[2] !== "-";
     this.keys = keys;
     this.quick = quick;
     this.blocks = blocks;
@@ -103,27 +79,31 @@ export class Command implements CommandSpec {
 
   #request(args: readonly Arg[], options: readonly string[] | null, transformed: boolean): Request {
     const payload = encodeCommand(this.name, this.head, this.headLength, args);
-    let { transform, route, effect } = this as { transform: Command["transform"]; route: Route; effect: Effect };
+    const wait = blockTime(this.blocks, args);
+    let { transform, route, effect } = this as { transform: ReplyTransform | null; route: Route; effect: Effect };
     if (this.#row[7] !== "") {
       const rules = (this.#rules ??= this.#readRules());
-      const names = options ?? args.filter((arg) => typeof arg === "string").map((arg) => arg.toLowerCase());
+      const names = options ?? wordsAmong(args);
       for (const rule of rules.effects) {
         if (RANK[rule.effect] > RANK[effect] && this.#holds(rule.when, names, args)) effect = rule.effect;
       }
-      if (options !== null) {
-        const variant = rules.replies.find(({ when }) => this.#holds(when, names, args));
-        if (variant !== undefined) transform = variant.transform;
+      for (const rule of rules.replies) {
+        if (!this.#holds(rule.when, names, args)) continue;
+        transform = rule.transform;
+        break;
       }
-      if (rules.lease !== null && blockTime(this.blocks, args) !== NOT_BLOCKING) route = "lease";
+      if (rules.leasesWhenBlocking && wait !== NOT_BLOCKING) route = "lease";
     }
-    const wait = blockTime(this.blocks, args);
     const request = new Request(this, args, payload, transformed ? transform : null, route, wait, null, 1);
     request.effect = effect;
     return request;
   }
 
   #holds(when: Condition, names: readonly string[], args: readonly Arg[]): boolean {
-    return when.some((all) => all.every((name) => (name === "same-key" ? this.#sameKey(args) : names.includes(name))));
+    for (const all of when) {
+      if (all[0] === SAME_KEY ? this.#sameKey(args) : all.every((name) => names.includes(name))) return true;
+    }
+    return false;
   }
 
   /** A destination that is also a source: repeating the command works on its own result. */
@@ -135,7 +115,7 @@ export class Command implements CommandSpec {
   #readRules(): Rules {
     const replies: { when: Condition; transform: ReplyTransform | null }[] = [];
     const effects: { when: Condition; effect: Effect }[] = [];
-    let lease: Condition | null = null;
+    let leasesWhenBlocking = false;
     for (const rule of this.#row[7].split(" ; ")) {
       const reply = /^if (\S+): (.*)$/.exec(rule);
       if (reply !== null) {
@@ -143,15 +123,20 @@ export class Command implements CommandSpec {
         continue;
       }
       const [what, when] = rule.split(" if ") as [string, string];
-      if (what === "lease") lease = condition(when);
+      if (what === "lease") leasesWhenBlocking = true;
       else effects.push({ when: condition(when), effect: what as Effect });
     }
-    return { replies, effects, lease };
+    return { replies, effects, leasesWhenBlocking };
   }
 
   #compile(reply: string): ReplyTransform | null {
     return new ReplyCompiler(this.name, types).compile(reply);
   }
+}
+
+/** The flat arguments that may be options. */
+function wordsAmong(args: readonly Arg[]): string[] {
+  return args.filter((arg) => typeof arg === "string").map((arg) => arg.toLowerCase());
 }
 
 function condition(text: string): Condition {
@@ -169,6 +154,9 @@ export function blockTime(blocks: BlockTime | null, args: readonly Arg[]): numbe
   return time > 0 && Number.isFinite(time) ? Math.ceil(time) : 0;
 }
 
+/** The condition that a key is given twice. */
+const SAME_KEY = "same-key";
+
 const NOT_FOUND = Number.MIN_SAFE_INTEGER;
 
 /** The position behind BLOCK, looked for before STREAMS, so that no stream or consumer is taken for it. */
@@ -181,21 +169,35 @@ function keywordBefore(keyword: string, args: readonly Arg[]): number {
 }
 
 const types: ReadonlyMap<string, string> = new Map(replyTypes);
-const commands: ReadonlyMap<string, Command> = new Map(rows.map((row) => [row[0], new Command(row)]));
+const rowsByName: ReadonlyMap<string, Row> = new Map(rows.map((row) => [row[0], row]));
+/** Commands are made at their first use: all of them at once would cost more than the rest of the import. */
+const commands: Map<string, Command> = new Map();
 
-/** All commands of the table. */
-export function allCommands(): Iterable<Command> {
-  return commands.values();
+/** The names of all commands of the table. */
+export function commandNames(): Iterable<string> {
+  return rowsByName.keys();
+}
+
+/** The names of the commands that have a method. */
+export function methodNames(): string[] {
+  return rows.filter(([, code]) => code[2] !== "-").map(([name]) => name);
 }
 
 /** The facts about a command by its name in capitals, with its container: `GET`, `CONFIG SET`. */
 export function commandSpec(name: string): Command | undefined {
-  return commands.get(name);
+  let command = commands.get(name);
+  if (command === undefined) {
+    const row = rowsByName.get(name);
+    if (row === undefined) return undefined;
+    command = new Command(row);
+    commands.set(name, command);
+  }
+  return command;
 }
 
 /** The facts about a command that is known to be in the table. */
 export function knownCommand(name: string): Command {
-  const command = commands.get(name);
+  const command = commandSpec(name);
   assert(command !== undefined, `no command ${name}`);
   return command;
 }

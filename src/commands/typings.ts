@@ -3,9 +3,6 @@ import type { Arg } from "./spec.ts";
 /** A number, or its text such as `"-inf"` or `"(5"`. */
 export type Numeric = number | string;
 
-/** A key, or a channel. */
-export type Key = Arg;
-
 /** One value or several. */
 export type Many<T> = T | readonly T[];
 

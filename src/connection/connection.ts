@@ -212,11 +212,14 @@ export class Connection implements Executor, TransportListener, ReplySink {
       this.close("protocol", error);
       return;
     }
-    if (this.#whenDrained !== null && this.#queue.size === 0) {
-      const drained = this.#whenDrained;
-      this.#whenDrained = null;
-      drained();
-    }
+    this.#noticeDrained();
+  }
+
+  #noticeDrained(): void {
+    if (this.#whenDrained === null || this.#queue.size > 0) return;
+    const drained = this.#whenDrained;
+    this.#whenDrained = null;
+    drained();
   }
 
   onDrain(): void {
@@ -248,7 +251,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
     }
     if (typeof reply === "object" && reply instanceof ServerError) reply.node = this.node;
     const done = request.accept(reply);
-    if (request.route !== "share" || request.parts !== null) this.session.observe(request, reply);
+    // A batch only once it is whole: its commands are looked at together.
+    if (request.parts === null ? request.route !== "share" : done) this.session.observe(request, reply);
     if (done) this.#queue.shift();
   }
 
@@ -287,7 +291,11 @@ export class Connection implements Executor, TransportListener, ReplySink {
     if (this.#queue.written === 0) this.#dueSince = this.#clock.coarseNow();
     while (!this.#full) {
       const data = this.#queue.take();
-      if (data.length === 0) return;
+      if (data.length === 0) {
+        // Everything left may have been cancelled before it was written: then no reply will tell.
+        this.#noticeDrained();
+        return;
+      }
       this.#full = !transport.write(data);
     }
   }

@@ -29,7 +29,7 @@ const NEEDS_RESET = new Set([
 ]);
 
 /** Commands after which the connection is of no use to anybody else. */
-const NEEDS_DESTROY = new Set(["MONITOR", "QUIT", "CLIENT REPLY", "SYNC", "PSYNC", "SHUTDOWN"]);
+const NEEDS_DESTROY = new Set(["MONITOR", "QUIT", "CLIENT REPLY", "SCRIPT DEBUG", "SYNC", "PSYNC", "SHUTDOWN"]);
 
 /**
  * What a connection has been told about its session, so that a borrower's SELECT, WATCH or MULTI never reaches the next one.
@@ -55,7 +55,10 @@ export class SessionShadow {
     }
     const replies = request.replies ?? [];
     for (const [index, part] of request.parts.entries()) {
-      if (part.route !== "share") this.observe(part, replies[index] ?? null);
+      if (part.route === "share") continue;
+      // Whether EXEC applied it is not worth following: a watched key may have been changed, or EXEC may be refused.
+      if (request.spec.name === "MULTI") this.#worsen();
+      this.observe(part, replies[index] ?? null);
     }
     if (request.spec.name === "MULTI") this.#endTransaction();
   }
@@ -87,14 +90,18 @@ export class SessionShadow {
       this.#beyondRepair = "destroy";
       return;
     }
+    if (NEEDS_RESET.has(name)) {
+      // Refused or not: a HELLO whose last part is wrong has logged in all the same.
+      this.#worsen();
+      return;
+    }
     if (reply instanceof ServerError) {
       // A refused EXEC (EXECABORT) has ended the transaction all the same.
       if (name === "EXEC") this.#endTransaction();
       return;
     }
-    if (NEEDS_RESET.has(name)) this.#worsen();
     // Inside MULTI the command has only been queued: whether it ran is not worth following.
-    else if (this.#multi && name === "SELECT") this.#worsen();
+    if (this.#multi && name === "SELECT") this.#worsen();
     else if (name === "SELECT") this.#db = Number(argument);
     else if (name === "WATCH") this.#watching = true;
     else if (name === "UNWATCH") this.#watching = this.#multi && this.#watching;

@@ -13,6 +13,13 @@ export interface Demand {
   readonly maxConnections: number;
   /** How many more may be opened now. */
   readonly room: number;
+  /** Shared commands are to be expected. */
+  readonly keepsLane: boolean;
+}
+
+/** Whether one connection is to be left for shared commands: while they are expected, have none yet, and can have one of their own. */
+export function reservesOne(demand: Pick<Demand, "keepsLane" | "activeLanes" | "maxConnections">): boolean {
+  return demand.keepsLane && demand.activeLanes === 0 && demand.maxConnections > 1;
 }
 
 /** How many connections to open. One that is being opened serves whoever comes first. */
@@ -21,7 +28,7 @@ export function connectionsToOpen(demand: Demand): number {
   const short = Math.max(0, demand.minConnections - demand.total);
   const wanted = Math.max(lane + demand.waiting, short) - demand.connecting;
   // The last connection is kept for the shared commands, so that blocked ones never stall them.
-  const reserve = lane === 0 && demand.activeLanes === 0 && demand.maxConnections > 1 ? 1 : 0;
+  const reserve = lane === 0 && reservesOne(demand) ? 1 : 0;
   return Math.max(0, Math.min(wanted, demand.room - reserve));
 }
 

@@ -1,3 +1,4 @@
+import { ignoreAbort, onAbort } from "../base/abort.ts";
 import type { Clock } from "../base/clock.ts";
 import { ClosedError, type RedisError } from "../base/errors.ts";
 import type { Executor, Request } from "../commands/request.ts";
@@ -101,7 +102,7 @@ export class LeaseWaiter implements Waiter {
       this.#over();
       this.#reject(this.#signal.reason);
     } else {
-      this.#signal?.addEventListener("abort", this);
+      if (this.#signal !== null) onAbort(this.#signal, this);
       this.#source.acquire(this);
     }
     return this.promise;
@@ -127,6 +128,6 @@ export class LeaseWaiter implements Waiter {
 
   #over(): void {
     this.#state = "over";
-    this.#signal?.removeEventListener("abort", this);
+    if (this.#signal !== null) ignoreAbort(this.#signal, this);
   }
 }

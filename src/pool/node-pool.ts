@@ -66,6 +66,11 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     }
   }
 
+  /** Shared commands are to be expected: leases leave them one connection. A pool of leases alone lends every one. */
+  keepLane(): void {
+    this.#supply.keepLane();
+  }
+
   get roster(): Roster {
     return this.#supply.roster;
   }
@@ -243,9 +248,14 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   #expireWaiters(now: number): void {
-    for (const waiter of this.#supply.waiters.expire(now)) {
-      this.#counters.timeouts++;
-      waiter.refused(waitedTooLong(waiter, this.stats(), this.options, this.#supply.opener.lastError));
+    const late = this.#supply.waiters.expire(now);
+    if (late.length === 0) return;
+    this.#counters.timeouts += late.length;
+    // As it was while they waited: those who end together are counted in each other's errors.
+    const stats = this.stats();
+    const state = { ...stats, waiting: stats.waiting + late.length };
+    for (const waiter of late) {
+      waiter.refused(waitedTooLong(waiter, state, this.options, this.#supply.opener.lastError));
     }
   }
 

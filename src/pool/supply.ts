@@ -4,7 +4,7 @@ import type { ConnectError, RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { CloseReason, Connection, ConnectionOwner } from "../connection/connection.ts";
 import type { Budget } from "./budget.ts";
-import { connectionsToOpen } from "./demand.ts";
+import { connectionsToOpen, reservesOne } from "./demand.ts";
 import { Lanes } from "./lanes.ts";
 import { Opener, type Open, type OpenerListener } from "./opener.ts";
 import { Roster, type Entry } from "./roster.ts";
@@ -49,6 +49,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
   readonly #counters: Counters;
   readonly #listener: SupplyListener;
   #state: "open" | "closing" | "closed" = "open";
+  #keepsLane = false;
 
   constructor(parts: SupplyParts) {
     this.#options = parts.options;
@@ -66,11 +67,16 @@ export class Supply implements ConnectionOwner, OpenerListener {
     if (state === "closed") this.opener.stop();
   }
 
+  /** Shared commands are to be expected: from now on leases leave them one connection. */
+  keepLane(): void {
+    this.#keepsLane = true;
+  }
+
   /** Gives connections to those who want them, and opens what is missing. */
   balance(): void {
     if (this.#state === "closed") return;
     if (this.#wantsLane()) this.#makeLane();
-    while (this.waiters.size > 0 && this.roster.idle.length > 0) this.#grant();
+    while (this.waiters.size > 0 && this.#mayGrant()) this.#grant();
     this.#openMissing();
     if (this.waiters.size > 0 && this.#options.maxConnections === 1) this.#yieldLane();
   }
@@ -82,6 +88,15 @@ export class Supply implements ConnectionOwner, OpenerListener {
   #makeLane(): void {
     const entry = this.roster.idle.at(-1);
     if (entry !== undefined) this.lanes.begin(entry);
+  }
+
+  /** The last connection is not lent while the shared commands have none and no other could be opened for them. */
+  #mayGrant(): boolean {
+    const idle = this.roster.idle.length;
+    if (idle !== 1) return idle > 0;
+    const { maxConnections } = this.#options;
+    const reserved = reservesOne({ keepsLane: this.#keepsLane, activeLanes: this.lanes.active, maxConnections });
+    return !reserved || this.opener.room() > 0;
   }
 
   #grant(): void {
@@ -111,6 +126,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
       minConnections,
       maxConnections,
       room: this.opener.room(),
+      keepsLane: this.#keepsLane,
     });
     if (count > 0) this.opener.start(count);
   }
@@ -118,7 +134,9 @@ export class Supply implements ConnectionOwner, OpenerListener {
   /** With a single connection, shared commands and leases take turns. */
   #yieldLane(): void {
     void this.lanes.yield().then((idle) => {
-      if (idle && this.waiters.size > 0) this.#grant();
+      // Nothing to yield, or on its way already: to balance again from here would never let the event loop go on.
+      if (!idle) return;
+      if (this.waiters.size > 0) this.#grant();
       this.balance();
     });
   }

@@ -11,6 +11,8 @@ export interface Topology extends Executor {
   readonly pools: ReadonlyMap<string, NodePool>;
   /** The pool that serves a key (null: any node), for leases and subscriptions. */
   poolFor(key: Arg | null): NodePool;
+  /** Tells the pools that shared commands will come, so that leases leave them a connection. */
+  keepLanes(): void;
   close(timeout: number): Promise<void>;
   destroy(): void;
 }

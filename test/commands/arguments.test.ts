@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { OptionsError } from "../../src/base/errors.ts";
+import { attachCommands } from "../../src/commands/methods.ts";
 import { NOT_BLOCKING, type Request } from "../../src/commands/request.ts";
 import type { CommandMethods } from "../../src/commands/typings.generated.ts";
 import type { Family } from "../../src/commands/typings.ts";
@@ -55,7 +56,19 @@ test("pairs are an object, a Map or an array of pairs", () => {
   assert.equal(words(commands.hset("h", new Map([["name", "Ada"]]))), "HSET h name Ada");
   assert.equal(words(commands.hset("h", [["name", "Ada"]])), "HSET h name Ada");
   assert.equal(words(commands.mset({ a: 1, b: 2 })), "MSET a 1 b 2");
-  assert.equal(words(commands.zadd("z", [[1, "a"], [2, "b"]], { nx: true })), "ZADD z NX 1 a 2 b");
+  assert.equal(
+    words(
+      commands.zadd(
+        "z",
+        [
+          [1, "a"],
+          [2, "b"],
+        ],
+        { nx: true },
+      ),
+    ),
+    "ZADD z NX 1 a 2 b",
+  );
   assert.equal(words(commands.xadd("s", "*", { f: "v" }, { maxlen: 9 })), "XADD s MAXLEN 9 * f v");
   assert.equal(words(commands.xread({ a: "0", b: "$" }, { count: 1 })), "XREAD COUNT 1 STREAMS a b 0 $");
   assert.equal(words(commands.geoadd("g", [[1, 2, "m"]], { ch: true })), "GEOADD g CH 1 2 m");
@@ -64,8 +77,14 @@ test("pairs are an object, a Map or an array of pairs", () => {
 test("options come in the order of the wire, whatever order they are given in", () => {
   assert.equal(words(commands.set("k", "v", { ex: 300, get: true, nx: true })), "SET k v NX GET EX 300");
   assert.equal(words(commands.set("k", "v", { nx: false, keepttl: true })), "SET k v KEEPTTL");
-  assert.equal(words(commands.sort("k", { desc: true, get: ["a", "b"], limit: { offset: 0, count: 5 } })), "SORT k LIMIT 0 5 GET a GET b DESC");
-  assert.equal(words(commands.xadd("s", "*", { f: 1 }, { limit: 5, maxlen: { operator: "~", threshold: 9 } })), "XADD s MAXLEN ~ 9 LIMIT 5 * f 1");
+  assert.equal(
+    words(commands.sort("k", { desc: true, get: ["a", "b"], limit: { offset: 0, count: 5 } })),
+    "SORT k LIMIT 0 5 GET a GET b DESC",
+  );
+  assert.equal(
+    words(commands.xadd("s", "*", { f: 1 }, { limit: 5, maxlen: { operator: "~", threshold: 9 } })),
+    "XADD s MAXLEN ~ 9 LIMIT 5 * f 1",
+  );
 });
 
 test("the only value that an options object needs may stand in its place", () => {
@@ -107,11 +126,20 @@ test("options that are unknown, exclude one another, lack another or have no val
   refused(() => loose["set"]?.("k", "v", { ex: undefined }), /^SET ex: got undefined: leave the option out/);
   refused(() => loose["set"]?.("k", "v", { nx: 1 }), /^SET nx: expected true or false, got a number$/);
   refused(() => loose["set"]?.("k", "v", "EX"), /^SET options: expected an object with nx/);
-  refused(() => commands.geosearch("g", { byradius: { radius: 1, unit: "m" } }), /expected one of frommember, fromlonlat$/);
+  refused(
+    () => commands.geosearch("g", { byradius: { radius: 1, unit: "m" } }),
+    /expected one of frommember, fromlonlat$/,
+  );
   refused(() => loose["geosearch"]?.("g"), /^GEOSEARCH options: expected an object with frommember/);
-  refused(() => commands.geosearch("g", { frommember: "m", byradius: { radius: 1, unit: "m" }, any: true }), /any can only be given together with count$/);
+  refused(
+    () => commands.geosearch("g", { frommember: "m", byradius: { radius: 1, unit: "m" }, any: true }),
+    /any can only be given together with count$/,
+  );
   refused(() => loose["zrange"]?.("z", 0, 1, { limit: { offset: 1 } }), /^ZRANGE limit: expected count to be given$/);
-  refused(() => loose["lmove"]?.("a", "b", "up", "left"), /^LMOVE wherefrom: expected LEFT or RIGHT, got another string$/);
+  refused(
+    () => loose["lmove"]?.("a", "b", "up", "left"),
+    /^LMOVE wherefrom: expected LEFT or RIGHT, got another string$/,
+  );
 });
 
 test("another number of arguments is refused", () => {
@@ -166,7 +194,32 @@ test("blocking commands are leased and say how long they may block", () => {
   }
 });
 
-test("a member that the class has itself is left alone, and namespaces belong to their instance", () => {
+test("a member that the class has itself is left alone, and so are other instances by an assignment", () => {
+  class Own extends Recorder {}
+  class Special {
+    dispatch(request: Request): Request {
+      return request;
+    }
+
+    refuse(error: unknown): never {
+      throw error;
+    }
+
+    get(): string {
+      return "its own";
+    }
+  }
+  attachCommands(Special.prototype);
+  const special = new Special() as Special & Record<string, (key: string) => Request>;
+  assert.equal(special.get(), "its own");
+  assert.equal(special["incr"]?.("k").spec.name, "INCR");
+  const own = new Own() as Own & Record<string, unknown>;
+  own["hlen"] = () => "replaced";
+  assert.equal((own["hlen"] as () => string)(), "replaced");
+  assert.equal(words(commands.hlen("h")), "HLEN h");
+});
+
+test("namespaces belong to their instance, and one that is a command too can be called", () => {
   const other = new Recorder() as unknown as CommandMethods<RequestFamily, string>;
   assert.equal(commands.config, commands.config);
   assert.notEqual(commands.config, other.config);

@@ -13,7 +13,11 @@ import { RawCommands } from "./raw.ts";
 const server = sharedServer();
 
 test("a sub-command is the first argument or the second word, in any case", () => {
-  const calls = [buildCall("CONFIG", ["GET", "hz"]), buildCall("config", ["get", "hz"]), buildCall("config get", ["hz"])];
+  const calls = [
+    buildCall("CONFIG", ["GET", "hz"]),
+    buildCall("config", ["get", "hz"]),
+    buildCall("config get", ["hz"]),
+  ];
   for (const request of calls) {
     assert.equal(request.spec.name, "CONFIG GET");
     assert.deepEqual(request.args, ["hz"]);
@@ -37,7 +41,11 @@ test("the facts of a command are found from its flat arguments", () => {
   ];
   for (const [name, args, effect, route, blockFor, keys] of cases) {
     const request = buildCall(name, args);
-    assert.deepEqual([request.effect, request.route, request.blockFor, keysOf(request)], [effect, route, blockFor, keys], name);
+    assert.deepEqual(
+      [request.effect, request.route, request.blockFor, keysOf(request)],
+      [effect, route, blockFor, keys],
+      name,
+    );
   }
 });
 
@@ -46,7 +54,10 @@ test("what cannot be a command or an argument is refused", () => {
     assert.throws(() => buildCall(name as string, []), OptionsError, String(name));
   }
   for (const arg of [undefined, null, true, ["a"], {}, Number.NaN]) {
-    assert.throws(() => buildCall("SET", ["k", arg]), /^OptionsError.*SET argument 2: expected a string, Buffer or number/s);
+    assert.throws(
+      () => buildCall("SET", ["k", arg]),
+      /^OptionsError.*SET argument 2: expected a string, Buffer or number/s,
+    );
   }
 });
 
@@ -61,7 +72,17 @@ test("the server answers a call with its generic reply", async () => {
 test("the hash slot of a key is the server's, hash tags and binary keys too", async () => {
   await using cluster = await startServer({ config: { "cluster-enabled": "yes" } });
   const raw = await RawCommands.connect(cluster.path, 3);
-  const keys: (string | Buffer)[] = ["foo", "{user1000}.following", "foo{}{bar}", "foo{{bar}}zap", "foo{bar}{zap}", "{", "}{", "é", Buffer.from([0, 255, 128])];
+  const keys: (string | Buffer)[] = [
+    "foo",
+    "{user1000}.following",
+    "foo{}{bar}",
+    "foo{{bar}}zap",
+    "foo{bar}{zap}",
+    "{",
+    "}{",
+    "é",
+    Buffer.from([0, 255, 128]),
+  ];
   for (const key of [...keys, ...fc.sample(fc.string({ unit: fc.constantFrom("{", "}", "a", "ß") }), 50)]) {
     if (key.length > 0) assert.equal(slotOf(key), await raw.cluster.keyslot(key), String(key));
   }

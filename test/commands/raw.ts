@@ -57,7 +57,7 @@ export class RawCommands implements Dispatcher {
   }
 
   refuse(error: unknown): Promise<never> {
-    return Promise.reject(error as Error);
+    return Promise.reject(error);
   }
 
   close(): void {

@@ -81,14 +81,44 @@ const KNOWN: readonly (readonly [name: string, call: Call, expected: unknown])[]
   ["ZADD INCR NX", (raw) => raw.zadd("zset", [[1, "two"]], { incr: true, nx: true }), null],
   ["ZADD", (raw) => raw.zadd("zset", { 1: "one" }), 0],
   ["ZRANGE", (raw) => raw.zrange("zset", 1, 2), ["one", "two"]],
-  ["ZRANGE WITHSCORES", (raw) => raw.zrange("zset", 1, -1, { withscores: true }), [["one", 1], ["two", 2.5], ["three", Infinity]]],
+  [
+    "ZRANGE WITHSCORES",
+    (raw) => raw.zrange("zset", 1, -1, { withscores: true }),
+    [
+      ["one", 1],
+      ["two", 2.5],
+      ["three", Infinity],
+    ],
+  ],
   ["ZRANGE WITHSCORES missing", (raw) => raw.zrange("missing", 0, -1, { withscores: true }), []],
   ["ZRANGEBYSCORE WITHSCORES", (raw) => raw.zrangebyscore("zset", "(1", 3, { withscores: true }), [["two", 2.5]]],
   ["ZREVRANGE WITHSCORES", (raw) => raw.zrevrange("zset", 1, 1, { withscores: true }), [["two", 2.5]]],
-  ["ZREVRANGEBYSCORE WITHSCORES", (raw) => raw.zrevrangebyscore("zset", 3, 1, { withscores: true, limit: { offset: 0, count: 1 } }), [["two", 2.5]]],
-  ["ZRANDMEMBER WITHSCORES", async (raw) => (await raw.zrandmember("zset", { count: 9, withscores: true })).toSorted().length, 4],
-  ["ZUNION WITHSCORES", (raw) => raw.zunion(["zset", "missing"], { withscores: true, weights: [2, 1] }), [["four", -Infinity], ["one", 2], ["two", 5], ["three", Infinity]]],
-  ["ZINTER WITHSCORES", (raw) => raw.zinter(["zset", "zset"], { withscores: true, aggregate: "max" }), [["four", -Infinity], ["one", 1], ["two", 2.5], ["three", Infinity]]],
+  [
+    "ZREVRANGEBYSCORE WITHSCORES",
+    (raw) => raw.zrevrangebyscore("zset", 3, 1, { withscores: true, limit: { offset: 0, count: 1 } }),
+    [["two", 2.5]],
+  ],
+  ["ZRANDMEMBER WITHSCORES", async (raw) => (await raw.zrandmember("zset", { count: 9, withscores: true })).length, 4],
+  [
+    "ZUNION WITHSCORES",
+    (raw) => raw.zunion(["zset", "missing"], { withscores: true, weights: [2, 1] }),
+    [
+      ["four", -Infinity],
+      ["one", 2],
+      ["two", 5],
+      ["three", Infinity],
+    ],
+  ],
+  [
+    "ZINTER WITHSCORES",
+    (raw) => raw.zinter(["zset", "zset"], { withscores: true, aggregate: "max" }),
+    [
+      ["four", -Infinity],
+      ["one", 1],
+      ["two", 2.5],
+      ["three", Infinity],
+    ],
+  ],
   ["ZDIFF", (raw) => raw.zdiff(["zset", "zset"], { withscores: true }), []],
   ["ZSCAN", (raw) => raw.zscan("zset", "0", { match: "two" }), ["0", [["two", 2.5]]]],
   ["ZPOPMIN missing", (raw) => raw.zpopmin("missing"), null],
@@ -106,23 +136,53 @@ const KNOWN: readonly (readonly [name: string, call: Call, expected: unknown])[]
   ["GEOPOS missing", (raw) => raw.geopos("geo", "none"), [null]],
   ["GEODIST", (raw) => raw.geodist("geo", "Palermo", "Catania", "km"), "166.2742"],
   ["GEOHASH", (raw) => raw.geohash("geo", "Palermo", "none"), ["sqc8b49rny0", null]],
-  ["GEOSEARCH", (raw) => raw.geosearch("geo", { frommember: "Palermo", byradius: { radius: 200, unit: "km" }, asc: true }), ["Palermo", "Catania"]],
+  [
+    "GEOSEARCH",
+    (raw) => raw.geosearch("geo", { frommember: "Palermo", byradius: { radius: 200, unit: "km" }, asc: true }),
+    ["Palermo", "Catania"],
+  ],
   [
     "GEOSEARCH WITHDIST WITHHASH",
-    (raw) => raw.geosearch("geo", { frommember: "Palermo", byradius: { radius: 200, unit: "km" }, asc: true, withdist: true, withhash: true }),
+    (raw) =>
+      raw.geosearch("geo", {
+        frommember: "Palermo",
+        byradius: { radius: 200, unit: "km" },
+        asc: true,
+        withdist: true,
+        withhash: true,
+      }),
     [
       { member: "Palermo", dist: "0.0000", hash: 3479099956230698 },
       { member: "Catania", dist: "166.2742", hash: 3479447370796909 },
     ],
   ],
-  ["XRANGE", (raw) => raw.xrange("stream", "-", "+", { count: 2 }), [{ id: "1-1", fields: { f: "1" } }, { id: "2-1", fields: { f: "2", g: "3" } }]],
+  [
+    "XRANGE",
+    (raw) => raw.xrange("stream", "-", "+", { count: 2 }),
+    [
+      { id: "1-1", fields: { f: "1" } },
+      { id: "2-1", fields: { f: "2", g: "3" } },
+    ],
+  ],
   ["XREVRANGE", (raw) => raw.xrevrange("stream", "+", "-", { count: 1 }), [{ id: "3-1", fields: { f: "3" } }]],
   ["XREAD", (raw) => raw.xread({ stream: "2-1", missing: "0" }), { stream: [{ id: "3-1", fields: { f: "3" } }] }],
   ["XREAD none", (raw) => raw.xread({ missing: "0" }), null],
-  ["XREADGROUP history", (raw) => raw.xreadgroup("group", "worker", { stream: "0" }, { count: 1 }), { stream: [{ id: "1-1", fields: { f: "1" } }] }],
+  [
+    "XREADGROUP history",
+    (raw) => raw.xreadgroup("group", "worker", { stream: "0" }, { count: 1 }),
+    { stream: [{ id: "1-1", fields: { f: "1" } }] },
+  ],
   ["XPENDING", (raw) => raw.xpending("stream", "group"), [2, "1-1", "2-1", [["worker", "2"]]]],
-  ["XAUTOCLAIM JUSTID", (raw) => raw.xautoclaim("stream", "group", "worker", 0, "0", { justid: true, count: 1 }), ["2-1", ["1-1"], []]],
-  ["XCLAIM", (raw) => raw.xclaim("stream", "group", "worker", 0, "1-1", { retrycount: 1 }), [{ id: "1-1", fields: { f: "1" } }]],
+  [
+    "XAUTOCLAIM JUSTID",
+    (raw) => raw.xautoclaim("stream", "group", "worker", 0, "0", { justid: true, count: 1 }),
+    ["2-1", ["1-1"], []],
+  ],
+  [
+    "XCLAIM",
+    (raw) => raw.xclaim("stream", "group", "worker", 0, "1-1", { retrycount: 1 }),
+    [{ id: "1-1", fields: { f: "1" } }],
+  ],
   ["XCLAIM JUSTID", (raw) => raw.xclaim("stream", "group", "worker", 0, ["1-1"], { justid: true }), ["1-1"]],
   ["CONFIG GET", (raw) => raw.config.get("hz", "maxmemory"), { hz: "10", maxmemory: "0" }],
   ["PUBSUB NUMSUB", (raw) => raw.pubsub.numsub("a", "b"), { a: 0, b: 0 }],
@@ -131,13 +191,27 @@ const KNOWN: readonly (readonly [name: string, call: Call, expected: unknown])[]
   [
     "LCS IDX WITHMATCHLEN",
     (raw) => raw.lcs("text", "other", { idx: true, withmatchlen: true }),
-    { matches: [[[2, 4], [2, 4], 3], [[0, 0], [0, 0], 1]], len: 4 },
+    {
+      matches: [
+        [[2, 4], [2, 4], 3],
+        [[0, 0], [0, 0], 1],
+      ],
+      len: 4,
+    },
   ],
   ["SORT", (raw) => raw.sort("zset", { by: "nosort", get: "none:*" }), [null, null, null, null]],
   ["SORT STORE", (raw) => raw.sort("list", { alpha: true, store: "sorted" }), 4],
   ["EVAL", (raw) => raw.eval("return {KEYS[1], ARGV[1]}", "k", "a"), ["k", "a"]],
-  ["FUNCTION LIST", (raw) => raw.function.list(), [{ library_name: "lib", engine: "LUA", functions: [{ name: "f", description: null, flags: [] }] }]],
-  ["FUNCTION STATS", (raw) => raw.function.stats(), { running_script: null, engines: { LUA: { libraries_count: 1, functions_count: 1 } } }],
+  [
+    "FUNCTION LIST",
+    (raw) => raw.function.list(),
+    [{ library_name: "lib", engine: "LUA", functions: [{ name: "f", description: null, flags: [] }] }],
+  ],
+  [
+    "FUNCTION STATS",
+    (raw) => raw.function.stats(),
+    { running_script: null, engines: { LUA: { libraries_count: 1, functions_count: 1 } } },
+  ],
   ["SCRIPT EXISTS", (raw) => raw.script.exists("0".repeat(40)), [0]],
   ["COMMAND GETKEYSANDFLAGS", (raw) => raw.command.getkeysandflags("get", "a"), [["a", ["RO", "access"]]]],
   ["COMMAND LIST", (raw) => raw.command.list({ filterby: { pattern: "hget" } }), ["hget"]],
@@ -155,11 +229,18 @@ const FORMS: readonly (readonly [name: string, call: Call])[] = [
   ["COMMAND DOCS", (raw) => raw.command.docs("set", "config", "geosearch")],
   ["CLIENT TRACKINGINFO", (raw) => raw.client.trackinginfo()],
   ["GEOPOS", (raw) => raw.geopos("geo", "Palermo", "none")],
-  ["GEORADIUS WITHCOORD", (raw) => raw.georadius_ro("geo", 15, 37, 200, "km", { withcoord: true, withdist: true, asc: true })],
+  [
+    "GEORADIUS WITHCOORD",
+    (raw) => raw.georadius_ro("geo", 15, 37, 200, "km", { withcoord: true, withdist: true, asc: true }),
+  ],
   ["LATENCY HISTOGRAM", (raw) => raw.latency.histogram("set")],
   ["LATENCY LATEST", (raw) => raw.latency.latest()],
   ["MEMORY STATS", (raw) => raw.memory.stats()],
-  ["SLOWLOG GET", async (raw) => (await raw.slowlog.get(2)).map((entry) => entry.map((fact) => (Array.isArray(fact) ? "words" : fact)))],
+  [
+    "SLOWLOG GET",
+    async (raw) =>
+      (await raw.slowlog.get(2)).map((entry) => entry.map((fact) => (Array.isArray(fact) ? "words" : fact))),
+  ],
   ["TIME", (raw) => raw.time()],
   ["XINFO STREAM", (raw) => raw.xinfo.stream("stream")],
   ["XINFO STREAM FULL", (raw) => raw.xinfo.stream("stream", { full: true, count: 0 })],
@@ -206,11 +287,28 @@ for (const [name, call] of FORMS) {
 test("pops of sorted sets give the same values under RESP2 and RESP3", async () => {
   for (const raw of [two, three]) {
     await raw.del("pop");
-    await raw.zadd("pop", [[1, "a"], [2, "b"], [3, "c"], [4, "d"], [5, "e"], [6, "f"], [7, "g"]]);
+    await raw.zadd("pop", [
+      [1, "a"],
+      [2, "b"],
+      [3, "c"],
+      [4, "d"],
+      [5, "e"],
+      [6, "f"],
+      [7, "g"],
+    ]);
     assert.deepEqual(await raw.zpopmin("pop"), ["a", 1]);
-    assert.deepEqual(await raw.zpopmax("pop", 2), [["g", 7], ["f", 6]]);
+    assert.deepEqual(await raw.zpopmax("pop", 2), [
+      ["g", 7],
+      ["f", 6],
+    ]);
     assert.deepEqual(await raw.bzpopmin(["none", "pop"], 1), ["pop", "b", 2]);
-    assert.deepEqual(await raw.zmpop(["none", "pop"], "max", { count: 2 }), ["pop", [["e", 5], ["d", 4]]]);
+    assert.deepEqual(await raw.zmpop(["none", "pop"], "max", { count: 2 }), [
+      "pop",
+      [
+        ["e", 5],
+        ["d", 4],
+      ],
+    ]);
     assert.deepEqual(await raw.bzmpop(1, "pop", "MIN"), ["pop", [["c", 3]]]);
     assert.equal(await raw.bzpopmax("pop", 0.01), null);
   }
@@ -242,7 +340,9 @@ test("an entry that was deleted while it was pending has no fields", async () =>
   await three.xreadgroup("group", "worker", { gone: ">" });
   await three.xdel("gone", "1-1");
   for (const raw of [two, three]) {
-    assert.deepEqual(plain(await raw.xreadgroup("group", "worker", { gone: "0" })), { gone: [{ id: "1-1", fields: null }] });
+    assert.deepEqual(plain(await raw.xreadgroup("group", "worker", { gone: "0" })), {
+      gone: [{ id: "1-1", fields: null }],
+    });
   }
 });
 

@@ -88,7 +88,8 @@ class Sampler {
       const values = picked.filter((one): one is Given => "value" in one).map((one) => one.value);
       const bag = Object.assign({}, ...picked.map((one) => ("bag" in one ? one.bag : {}))) as Record<string, unknown>;
       const last = values.at(-1);
-      const given = variadic && values.length === params.length && Array.isArray(last) ? [...values.slice(0, -1), ...last] : values;
+      const given =
+        variadic && values.length === params.length && Array.isArray(last) ? [...values.slice(0, -1), ...last] : values;
       if (hasOptions && Object.keys(bag).length > 0) given.push(bag);
       return { about, params: given, words: picked.flatMap((one) => one.words), empty: Object.keys(bag).length === 0 };
     });
@@ -107,13 +108,18 @@ class Sampler {
       if (!many) return { ...one, words: [...before, ...one.words] };
       const second = this.#single(node)[0] as Given;
       const count = counted ? ["2"] : [];
-      return { about: one.about, value: [one.value, second.value], words: [...before, ...count, ...one.words, ...second.words] };
+      return {
+        about: one.about,
+        value: [one.value, second.value],
+        words: [...before, ...count, ...one.words, ...second.words],
+      };
     };
     return single.map(wrap);
   }
 
   #single(node: ValueNode | EnumNode | BlockNode): Given[] {
-    if (node.kind === "enum") return node.tokens.map((token) => ({ about: token, value: token.toLowerCase(), words: [token] }));
+    if (node.kind === "enum")
+      return node.tokens.map((token) => ({ about: token, value: token.toLowerCase(), words: [token] }));
     if (node.kind === "value") return [this.#value(node)];
     const bare = bareValue(node.items);
     const pieces = this.#sequence(node.items).map(({ about, bag, words }) => ({ about, value: bag, words }));
@@ -128,7 +134,8 @@ class Sampler {
       if (node.type === "key" || node.type === "shard") value = `{${this.#name}}:${this.#keys++}`;
       if (node.type === "int") value = 1;
       if (node.type === "num") value = node.name === "timeout" ? 0.01 : 1.5;
-      if (node.name === "cursor" || /id$|offset|^start$|min-idle-time/.test(node.name)) value = node.type === "int" ? 0 : "0";
+      if (node.name === "cursor" || /id$|offset|^start$|min-idle-time/.test(node.name))
+        value = node.type === "int" ? 0 : "0";
     }
     return { about: "", value, words: [String(value)] };
   }
@@ -179,11 +186,18 @@ class Sampler {
     const name = tokenName(token);
     if (argument === null) return [{ about: token, bag: { [name]: true }, words: [token] }];
     if (argument.kind === "choice") {
-      return this.#pieces(argument).map(({ about, bag, words }) => ({ about: `${token} ${about}`, bag: { [name]: bag }, words: [token, ...words] }));
+      return this.#pieces(argument).map(({ about, bag, words }) => ({
+        about: `${token} ${about}`,
+        bag: { [name]: bag },
+        words: [token, ...words],
+      }));
     }
     if (repeats) {
       const items = [0, 1].map(() => this.#single(argument)[0] as Given);
-      const value = argument.kind === "block" ? items.map((one) => Object.values(one.value as object)) : items.map((one) => one.value);
+      const value =
+        argument.kind === "block"
+          ? items.map((one) => Object.values(one.value as object))
+          : items.map((one) => one.value);
       return [{ about: token, bag: { [name]: value }, words: items.flatMap((one) => [token, ...one.words]) }];
     }
     return this.#given(argument, argument.many, false, token).map(({ about, value, words }, index) => ({
@@ -203,9 +217,14 @@ class Sampler {
 }
 
 /** All first choices, and then each other choice once among first ones. */
-function variants<T extends { readonly about: string }>(choices: readonly (readonly T[])[]): { about: string; picked: T[] }[] {
+function variants<T extends { readonly about: string }>(
+  choices: readonly (readonly T[])[],
+): { about: string; picked: T[] }[] {
   const plain = choices.map((ways) => ways[0] as T);
-  const about = plain.map((one) => one.about).filter((one) => one !== "").join(" ");
+  const about = plain
+    .map((one) => one.about)
+    .filter((one) => one !== "")
+    .join(" ");
   const all = [{ about, picked: plain }];
   for (const [index, ways] of choices.entries()) {
     for (const way of ways.slice(1)) all.push({ about: way.about, picked: plain.with(index, way) });

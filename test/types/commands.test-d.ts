@@ -63,40 +63,40 @@ expectTypeOf(near).resolves.items.toHaveProperty("dist").toEqualTypeOf<string>()
 expectTypeOf(near).resolves.items.not.toHaveProperty("hash");
 
 // Arguments.
-redis.del("a", "b");
-redis.del(["a", Buffer.from("b"), 3]);
-redis.del(...(["a", "b"] as string[]));
-redis.blpop(["a", "b"], 5);
-redis.hset("h", { name: "Ada", born: 1815 });
-redis.hset("h", new Map([["name", "Ada"]]));
-redis.eval("return 1", ["k"], ["a"]);
-redis.lmove("a", "b", "left", "RIGHT");
-redis.xadd("s", "*", { f: "v" }, { maxlen: { operator: "~", threshold: 100 }, limit: 5 });
-redis.expire("k", 10, { nx: true });
+void redis.del("a", "b");
+void redis.del(["a", Buffer.from("b"), 3]);
+void redis.del(...(["a", "b"] as string[]));
+void redis.blpop(["a", "b"], 5);
+void redis.hset("h", { name: "Ada", born: 1815 });
+void redis.hset("h", new Map([["name", "Ada"]]));
+void redis.eval("return 1", ["k"], ["a"]);
+void redis.lmove("a", "b", "left", "RIGHT");
+void redis.xadd("s", "*", { f: "v" }, { maxlen: { operator: "~", threshold: 100 }, limit: 5 });
+void redis.expire("k", 10, { nx: true });
 
 // Refused by the typings already. Each line must be an error, or tsc complains of the comment above it.
 // @ts-expect-error no such option
-redis.set("k", "v", { exx: 1 });
+void redis.set("k", "v", { exx: 1 });
 // @ts-expect-error no such option beside one that there is
-redis.set("k", "v", { nx: true, exx: 1 });
+void redis.set("k", "v", { nx: true, exx: 1 });
 // @ts-expect-error options are no strings
-redis.set("k", "v", "EX");
+void redis.set("k", "v", "EX");
 // @ts-expect-error no value
-redis.set("k");
+void redis.set("k");
 // @ts-expect-error undefined is no value
-redis.set("k", undefined);
+void redis.set("k", undefined);
 // @ts-expect-error null is no key
-redis.get(null);
+void redis.get(null);
 // @ts-expect-error one key
-redis.get("a", "b");
+void redis.get("a", "b");
 // @ts-expect-error not a direction
-redis.lmove("a", "b", "up", "left");
+void redis.lmove("a", "b", "up", "left");
 // @ts-expect-error geosearch needs options
-redis.geosearch("g");
+void redis.geosearch("g");
 // @ts-expect-error the unit is missing
-redis.geosearch("g", { frommember: "m", byradius: { radius: 1 } });
+void redis.geosearch("g", { frommember: "m", byradius: { radius: 1 } });
 // @ts-expect-error sent by other parts of the client
-redis.subscribe("ch");
+void redis.subscribe("ch");
 
 // A family of one's own: every call adds its reply to a tuple.
 interface ChainFamily<T extends readonly unknown[]> extends Family {

@@ -24,6 +24,10 @@ export class Standalone implements Topology {
     return this.pool;
   }
 
+  keepLanes(): void {
+    this.pool.keepLane();
+  }
+
   close(timeout: number): Promise<void> {
     return this.pool.close(timeout);
   }
