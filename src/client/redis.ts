@@ -21,7 +21,7 @@ import { openSubscription, SubscriberHub } from "./pubsub.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
 import { applySettings, type CommandOptions, type CommandSettings } from "./settings.ts";
-import { Subscription, type MessageListener, type SubscribeOptions, type SubscriptionKind } from "./subscription.ts";
+import type { MessageListener, SubscribeOptions, Subscription, SubscriptionKind } from "./subscription.ts";
 import { runTransaction, type Transaction, type TransactionOptions, type TransactionResult } from "./transaction.ts";
 
 /** What a client does now, and has done since its start. */

@@ -152,6 +152,16 @@ export class Request {
     return true;
   }
 
+  /** Settles with null: the server was told not to answer (CLIENT REPLY). */
+  unanswered(): void {
+    if (this.holder !== null) this.#release();
+    if (this.isOver) return;
+    assert(this.#resolve !== null, "a command was sent that was never started");
+    if (this.signal !== null) ignoreAbort(this.signal, this);
+    this.state = "settled";
+    this.#resolve(this.parts === null ? null : this.parts.map(() => null));
+  }
+
   /** Fails with what a connection or a pool found, unless the policy sends the request again. */
   fail(error: RedisError): void {
     if (this.holder !== null) this.#release();

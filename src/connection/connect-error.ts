@@ -1,4 +1,11 @@
-import { ConnectError, type ConnectErrorCode, type RedisError, type ServerError } from "../base/errors.ts";
+import {
+  ConnectError,
+  ConnectionLostError,
+  ProtocolError,
+  type ConnectErrorCode,
+  type RedisError,
+  type ServerError,
+} from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 
 interface Diagnosis {
@@ -121,10 +128,21 @@ export function connectTimeout(step: string, options: ResolvedOptions): ConnectE
   return new ConnectError("ERR_CONNECT_TIMEOUT", message, false, { node: options.node });
 }
 
+function notRedis(cause: ProtocolError, options: ResolvedOptions): ConnectError {
+  const remedy = `check port${options.tls === null ? ", and set tls if it speaks TLS" : ""}`;
+  const message = `cannot connect to ${options.node}: what answers there does not speak RESP (${cause.message}): ${remedy}`;
+  return new ConnectError("ERR_CONNECT_HANDSHAKE", message, false, { node: options.node, cause });
+}
+
 /** Brings anything that can go wrong while connecting to a ConnectError. */
 export function toConnectError(error: unknown, options: ResolvedOptions): ConnectError {
   if (error instanceof ConnectError) return error;
   const cause = error as RedisError;
+  if (cause instanceof ConnectionLostError) {
+    if (cause.cause instanceof ProtocolError) return notRedis(cause.cause, options);
+    // With TLS 1.3 a server refuses a client's certificate only after the client has called the handshake done.
+    if (cause.reason === "lost") return connectErrorFrom(cause.cause instanceof Error ? cause.cause : null, options);
+  }
   return new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: ${cause.message}`, false, {
     node: options.node,
     cause,

@@ -317,7 +317,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     else if (mode === "SKIP") this.#silenced = "once";
     else if (this.#silenced === "once") this.#silenced = "no";
     if (mode !== "") this.session.observe(request, null);
-    while (!request.accept(null));
+    request.unanswered();
   }
 
   #lost(outcome: "not-sent" | "unknown", reason: CloseReason, cause?: unknown, command?: string): ConnectionLostError {

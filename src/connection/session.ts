@@ -17,9 +17,6 @@ const NEEDS_RESET = new Set([
   "CLIENT SETINFO",
   "CLIENT TRACKING",
   "CLIENT CACHING",
-  "CLIENT NO-EVICT",
-  "CLIENT NO-TOUCH",
-  "CLIENT CAPA",
   "SUBSCRIBE",
   "PSUBSCRIBE",
   "SSUBSCRIBE",
@@ -28,8 +25,19 @@ const NEEDS_RESET = new Set([
   "SUNSUBSCRIBE",
 ]);
 
-/** Commands after which the connection is of no use to anybody else. */
-const NEEDS_DESTROY = new Set(["MONITOR", "QUIT", "CLIENT REPLY", "SCRIPT DEBUG", "SYNC", "PSYNC", "SHUTDOWN"]);
+/** Commands after which the connection is of no use to anybody else: RESET does not take them back. */
+const NEEDS_DESTROY = new Set([
+  "MONITOR",
+  "QUIT",
+  "CLIENT REPLY",
+  "CLIENT NO-EVICT",
+  "CLIENT NO-TOUCH",
+  "CLIENT CAPA",
+  "SCRIPT DEBUG",
+  "SYNC",
+  "PSYNC",
+  "SHUTDOWN",
+]);
 
 /**
  * What a connection has been told about its session, so that a borrower's SELECT, WATCH or MULTI never reaches the next one.

@@ -6,6 +6,8 @@ export interface LoadSample {
   readonly peakLeasesPerSecond: number;
   /** Mean time that a lease was held, ms. */
   readonly meanLeaseTime: number;
+  /** Highest mean number of leases held, over one second. */
+  readonly meanLeased: number;
   /** Most leases held at once. */
   readonly mostLeased: number;
   readonly lanes: number;
@@ -23,7 +25,10 @@ export interface SizingAdvice {
   readonly maxConnections: number;
   /** `requests_per_second / 1000 + buffer`: what a pool without shared lanes would need. */
   readonly ruleOfThumb: number;
-  /** Little's law: leases per second × seconds per lease, the mean number of leases at the peak. */
+  /**
+   * Little's law says that leases per second × seconds per lease is the mean number held. It is measured directly, for a burst of
+   * long leases makes the product of the two means meaningless.
+   */
   readonly concurrentLeases: number;
   /** The server's limit that was taken into account; null when it is not known. */
   readonly maxClients: number | null;
@@ -34,7 +39,7 @@ export interface SizingAdvice {
 
 /** Spare connections of the rule of thumb. */
 const BUFFER = 10;
-/** Leases come in bursts: room for half as many again as the mean. */
+/** Where every connection was out, callers waited, and the need is not known: half as many again as the mean. */
 const BURST = 1.5;
 /** What other clients of the same server are left with. */
 const SERVER_SHARE = 0.8;
@@ -42,10 +47,11 @@ const SERVER_SHARE = 0.8;
 /** Advises on a pool's size from measured load; sources: the rule of thumb of the requirements, and Little's law. */
 export function adviseSize(load: LoadSample): SizingAdvice {
   const ruleOfThumb = Math.ceil(load.peakCommandsPerSecond / 1000) + BUFFER;
-  const concurrentLeases = (load.peakLeasesPerSecond * load.meanLeaseTime) / 1000;
-  const leases = Math.max(load.mostLeased, Math.ceil(concurrentLeases * BURST));
+  const concurrentLeases = load.meanLeased;
   const shared = Math.max(1, load.lanes) + load.subscribers;
-  const wanted = shared + leases + (leases > 0 ? Math.max(1, Math.ceil(leases * 0.2)) : 0);
+  const saturated = load.mostLeased + shared > load.maxConnections;
+  const leases = saturated ? Math.max(load.mostLeased, Math.ceil(concurrentLeases * BURST)) : load.mostLeased;
+  const wanted = shared + leases + Math.ceil(leases * 0.2);
   const limit = load.maxClients === null ? Infinity : Math.max(1, Math.floor(load.maxClients * SERVER_SHARE));
   const maxConnections = Math.min(wanted, limit);
   return {

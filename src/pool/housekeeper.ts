@@ -26,7 +26,7 @@ export interface House {
   /** An entry was checked for life and may be lent again. */
   checked(entry: Entry): void;
   /** The end of a round. */
-  roundEnded(seconds: number): void;
+  roundEnded(): void;
 }
 
 /** A lease held for longer than `leakThreshold`. */
@@ -46,7 +46,6 @@ export class Housekeeper {
   readonly #house: House;
   readonly #period: number;
   #timer: Timer | null = null;
-  #last = 0;
   #askedAt = 0;
   #state: "resting" | "working" | "stopped" = "resting";
 
@@ -61,7 +60,6 @@ export class Housekeeper {
   wake(): void {
     if (this.#state !== "resting") return;
     this.#state = "working";
-    this.#last = this.#house.clock.now();
     this.#arm();
   }
 
@@ -97,8 +95,7 @@ export class Housekeeper {
     for (const entry of roster.all) this.#check(entry, now);
     if (options.leakThreshold > 0) this.#report(now);
     this.#askCredentials(now);
-    this.#house.roundEnded((now - this.#last) / 1000);
-    this.#last = now;
+    this.#house.roundEnded();
     if (this.#state !== "working") return;
     if (roster.total + roster.count("connecting") + options.minConnections > 0) this.#arm();
     else this.#state = "resting";

@@ -1,17 +1,16 @@
 import type { Clock } from "../base/clock.ts";
-import { CommandTimeoutError, type RedisError } from "../base/errors.ts";
+import { CommandTimeoutError, ServerError, type RedisError } from "../base/errors.ts";
+import type { ResolvedOptions } from "../base/options.ts";
 import { TICK } from "../base/ticker.ts";
 import { buildCall } from "../commands/call.ts";
 import { NOT_BLOCKING, type Request, type RequestHolder } from "../commands/request.ts";
 import type { Entry } from "./roster.ts";
 import type { Waiter } from "./waiters.ts";
 
-/** How long a cancelled command may take until the server has let go of it, ms. */
-const UNBLOCK_GRACE = 1000;
-
 /** The pool, as a run sees it. */
 export interface RunSource {
   readonly clock: Clock;
+  readonly options: ResolvedOptions;
   acquire(waiter: Waiter): void;
   /** A waiter is no longer interested. */
   left(): void;
@@ -96,17 +95,18 @@ export class LeasedRun implements Waiter, RequestHolder {
   }
 
   async #unblock(id: number, reason: unknown): Promise<void> {
-    const { clock } = this.#source;
-    const limit = Math.min(this.#request.deadline, clock.now() + UNBLOCK_GRACE);
+    const { clock, options } = this.#source;
+    // As long as the server may be silent before it counts as gone: giving up earlier loses what it has popped meanwhile.
+    const limit = Math.min(this.#request.deadline, clock.now() + options.socketTimeout);
     // Repeated, for the command may have been on its way when the server was asked to end it.
     while (this.#state === "unblocking" && clock.now() < limit) {
       const command = buildCall("CLIENT", ["UNBLOCK", id]);
       command.deadline = limit;
-      command.timeout = UNBLOCK_GRACE;
+      command.timeout = options.socketTimeout;
       try {
         await this.#source.executeUrgent(command);
-      } catch {
-        break; // not allowed, or no connection: nothing more can be done than to give the connection up
+      } catch (error) {
+        if (error instanceof ServerError) break; // not allowed: nothing more can be done than to give the connection up
       }
       await new Promise<void>((resolve) => clock.schedule(resolve, TICK / 2, true));
     }
@@ -133,9 +133,10 @@ export class LeasedRun implements Waiter, RequestHolder {
     if (entry !== null) queueMicrotask(() => this.#source.release(entry));
   }
 
-  /** Ends the run because its pool closes. */
+  /** Its pool closes: a blocked command is let go of; anything else comes to its end, for it may have run already. */
   close(reason: RedisError): void {
-    this.#request.cancel(reason);
+    const { parts, blockFor } = this.#request;
+    if (parts === null && blockFor !== NOT_BLOCKING) this.#request.cancel(reason);
   }
 
   #timedOut(): CommandTimeoutError {

@@ -4,8 +4,15 @@ import type { LoadSample } from "./advice.ts";
 import { LaneTuner } from "./lane-tuner.ts";
 import type { Counters } from "./stats.ts";
 
-/** Shortest span that a rate is taken from, s. */
-const SPAN = 0.5;
+/** Shortest span that a rate is taken from, ms. */
+const SPAN = 500;
+
+/** What the pool holds at the moment of a sample. */
+export interface Holdings {
+  readonly now: number;
+  /** `Roster.leasedTime`, ms. */
+  readonly leasedTime: number;
+}
 
 /** Measures the load of a pool, once a round of its housekeeper: for the sizing advice and the number of lanes. */
 export class LoadMeter {
@@ -14,16 +21,17 @@ export class LoadMeter {
   readonly #tuner = new LaneTuner();
   #commands = 0;
   #acquired = 0;
-  #seconds = 0;
-  #peakCommands = 0;
-  #peakLeases = 0;
+  #leasedTime = 0;
+  #sampledAt: number;
+  #peaks = { commands: 0, leases: 0, leased: 0 };
   #maxClients: number | null = null;
   #connectedClients: number | null = null;
   #asked = false;
 
-  constructor(counters: Counters, maxLanes: number) {
+  constructor(counters: Counters, maxLanes: number, now: number) {
     this.#counters = counters;
     this.#maxLanes = maxLanes;
+    this.#sampledAt = now;
   }
 
   get wantsServerLimit(): boolean {
@@ -31,17 +39,16 @@ export class LoadMeter {
   }
 
   /** Takes the counters of a round. @returns how many lanes there should be */
-  sample(seconds: number, now: { lanes: number; outstanding: number; full: boolean }): number {
-    this.#seconds += seconds;
-    if (this.#seconds < SPAN) return now.lanes;
+  sample(held: Holdings, shared: { lanes: number; outstanding: number; full: boolean }): number {
+    if (held.now - this.#sampledAt < SPAN) return shared.lanes;
+    this.#peaks = this.#rates(held);
     const { commands, acquired } = this.#counters;
     const sent = commands - this.#commands;
-    this.#peakCommands = Math.max(this.#peakCommands, sent / this.#seconds);
-    this.#peakLeases = Math.max(this.#peakLeases, (acquired - this.#acquired) / this.#seconds);
     this.#commands = commands;
     this.#acquired = acquired;
-    this.#seconds = 0;
-    return this.#tuner.decide({ ...now, maxLanes: this.#maxLanes, commands: sent });
+    this.#leasedTime = held.leasedTime;
+    this.#sampledAt = held.now;
+    return this.#tuner.decide({ ...shared, maxLanes: this.#maxLanes, commands: sent });
   }
 
   /** Asks the server, once, how many clients it takes; users without that right simply get advice without it. */
@@ -56,17 +63,28 @@ export class LoadMeter {
     }
   }
 
-  load(pool: { lanes: number; subscribers: number; maxConnections: number }): LoadSample {
-    const counters = this.#counters;
-    const seconds = Math.max(SPAN, this.#seconds);
+  load(held: Holdings, pool: { lanes: number; subscribers: number; maxConnections: number }): LoadSample {
+    const peaks = this.#rates(held);
     return {
-      peakCommandsPerSecond: Math.max(this.#peakCommands, (counters.commands - this.#commands) / seconds),
-      peakLeasesPerSecond: Math.max(this.#peakLeases, (counters.acquired - this.#acquired) / seconds),
-      meanLeaseTime: counters.useTime.mean,
-      mostLeased: counters.mostLeased,
+      peakCommandsPerSecond: peaks.commands,
+      peakLeasesPerSecond: peaks.leases,
+      meanLeaseTime: this.#counters.useTime.mean,
+      meanLeased: peaks.leased,
+      mostLeased: this.#counters.mostLeased,
       ...pool,
       maxClients: this.#maxClients,
       connectedClients: this.#connectedClients,
+    };
+  }
+
+  /** The peaks, with the span since the last sample. */
+  #rates(held: Holdings): { commands: number; leases: number; leased: number } {
+    const span = Math.max(SPAN, held.now - this.#sampledAt);
+    const { commands, acquired } = this.#counters;
+    return {
+      commands: Math.max(this.#peaks.commands, ((commands - this.#commands) / span) * 1000),
+      leases: Math.max(this.#peaks.leases, ((acquired - this.#acquired) / span) * 1000),
+      leased: Math.max(this.#peaks.leased, (held.leasedTime - this.#leasedTime) / span),
     };
   }
 }

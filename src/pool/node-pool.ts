@@ -13,7 +13,7 @@ import { Housekeeper, type House, type LeaseLeak } from "./housekeeper.ts";
 import type { Lanes } from "./lanes.ts";
 import { LeaseWaiter, type LeaseLimits, type LeaseSource, type PoolLease } from "./lease.ts";
 import { LeasedRun, type RunSource } from "./leased-run.ts";
-import { LoadMeter } from "./load-meter.ts";
+import { LoadMeter, type Holdings } from "./load-meter.ts";
 import type { Open } from "./opener.ts";
 import { poolClosed, tooManyWaiting, tooMuchQueued, waitedTooLong } from "./refusals.ts";
 import type { Entry, Roster } from "./roster.ts";
@@ -59,7 +59,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     });
     this.#lanes = this.#supply.lanes;
     this.#housekeeper = new Housekeeper(this);
-    this.#meter = new LoadMeter(this.#counters, this.options.maxLanes);
+    this.#meter = new LoadMeter(this.#counters, this.options.maxLanes, this.clock.now());
     if (this.options.minConnections > 0) {
       this.#housekeeper.wake();
       this.clock.defer(() => this.#supply.balance());
@@ -259,10 +259,15 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     }
   }
 
-  roundEnded(seconds: number): void {
+  #holdings(): Holdings {
+    const now = this.clock.now();
+    return { now, leasedTime: this.roster.leasedTime(now) };
+  }
+
+  roundEnded(): void {
     const lanes = this.#lanes;
     const full = this.roster.lanes.some((entry) => entry.live.isFull);
-    const wanted = this.#meter.sample(seconds, { lanes: lanes.active, outstanding: lanes.outstanding, full });
+    const wanted = this.#meter.sample(this.#holdings(), { lanes: lanes.active, outstanding: lanes.outstanding, full });
     this.#supply.adjustLanes(wanted);
     if (this.#meter.wantsServerLimit && lanes.active > 0) void this.#meter.askServer(this);
     this.#supply.balance();
@@ -277,7 +282,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   advise(): SizingAdvice {
     const { roster } = this;
     return adviseSize(
-      this.#meter.load({
+      this.#meter.load(this.#holdings(), {
         lanes: roster.count("lane"),
         subscribers: roster.count("subscriber"),
         maxConnections: this.options.maxConnections,

@@ -66,6 +66,8 @@ export class Roster {
   /** Last in, first out, so that the coldest ones stay at the bottom and can go. */
   readonly #idle: Entry[] = [];
   readonly #lanes: Entry[] = [];
+  #leasedTime = 0;
+  #leasedAt = 0;
 
   get all(): ReadonlySet<Entry> {
     return this.#entries;
@@ -84,6 +86,11 @@ export class Roster {
     return this.#entries.size - this.#counts.connecting;
   }
 
+  /** The time that connections were leased for, summed over all of them up to `now`, ms. */
+  leasedTime(now: number): number {
+    return this.#leasedTime + this.#counts.leased * (now - this.#leasedAt);
+  }
+
   count(state: EntryState): number {
     return this.#counts[state];
   }
@@ -98,6 +105,8 @@ export class Roster {
     assert(NEXT[entry.state].includes(state), `a connection cannot go from ${entry.state} to ${state}`);
     if (entry.state === "idle") remove(this.#idle, entry);
     else if (entry.state === "lane") remove(this.#lanes, entry);
+    this.#leasedTime = this.leasedTime(now);
+    this.#leasedAt = now;
     this.#counts[entry.state]--;
     entry.state = state;
     entry.since = now;

@@ -13,7 +13,7 @@ interface Answer {
   readonly body: unknown;
 }
 
-/** One GET; without an agent on a connection of its own. */
+/** One GET, on a connection of its own unless the connections to use are given. */
 function get(url: string, agent: Agent | false = false): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const outgoing = request(url, { agent }, (response) => {
