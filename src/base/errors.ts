@@ -35,7 +35,8 @@ export interface ErrorFacts {
 export class RedisError extends Error {
   override readonly name: string = "RedisError";
   readonly code: string;
-  readonly outcome: Outcome;
+  /** What is known about the command; an earlier attempt that may have run counts. */
+  outcome: Outcome;
   command: string | undefined;
   node: string | undefined;
 
@@ -69,6 +70,17 @@ export class ConnectError extends RedisError {
   constructor(code: ConnectErrorCode, message: string, permanent: boolean, facts?: ErrorFacts) {
     super(code, "not-sent", message, facts);
     this.permanent = permanent;
+  }
+
+  /** The same error for one of several callers. */
+  for(command?: string): ConnectError {
+    const facts = command === undefined ? {} : { command };
+    const node = this.node === undefined ? {} : { node: this.node };
+    return new ConnectError(this.code as ConnectErrorCode, this.message, this.permanent, {
+      cause: this.cause,
+      ...node,
+      ...facts,
+    });
   }
 }
 

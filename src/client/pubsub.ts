@@ -1,6 +1,5 @@
 import { backoffDelay } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
-import { events } from "../base/diagnostics.ts";
 import { ClosedError, ConnectionLostError, OptionsError, type RedisError } from "../base/errors.ts";
 import { describe, validateNumber, validateObject } from "../base/validate.ts";
 import { knownCommand } from "../commands/table.ts";
@@ -59,6 +58,10 @@ export class SubscriberHub {
   constructor(pool: NodePool, clock: Clock) {
     this.#pool = pool;
     this.#clock = clock;
+  }
+
+  get node(): string {
+    return this.#pool.options.node;
   }
 
   /** Adds a subscriber, and returns when the server has confirmed all its channels. */
@@ -148,8 +151,6 @@ export class SubscriberHub {
     if (this.#lease === null) return;
     this.#lease = null;
     const gap: Gap = { reason: "lost", cause: error, at: Date.now() };
-    if (events.subscriptionGap.hasSubscribers)
-      events.subscriptionGap.publish({ node: this.#pool.options.node, reason: gap.reason });
     for (const subscriber of this.#all()) subscriber.subscription.reportGap(gap);
     void this.#restore();
   }
@@ -252,6 +253,7 @@ export async function openSubscription(
     (listener ?? null) as MessageListener<string | Buffer> | null,
     options,
     () => hub.remove(subscriber),
+    hub.node,
   );
   const subscriber: Subscriber = { subscription, buffers: settings.buffers };
   await hub.add(subscriber, settings.timeout);

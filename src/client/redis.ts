@@ -8,7 +8,7 @@ import type { Request } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { PoolStats } from "../pool/stats.ts";
 import type { Reply } from "../protocol/reply.ts";
-import { isServerState, Retrier } from "../topology/retry.ts";
+import { isServerState, Retrier, RetryQueue } from "../topology/retry.ts";
 import type { Topology } from "../topology/topology.ts";
 import { batchRequest } from "./batch.ts";
 import { Chain, notHere } from "./chain.ts";
@@ -41,7 +41,7 @@ interface Shared {
   readonly topology: Topology;
   readonly ownsTopology: boolean;
   readonly hub: SubscriberHub;
-  readonly retriers: Retrier[];
+  readonly retries: RetryQueue;
   state: "open" | "closed";
 }
 
@@ -94,18 +94,13 @@ export class Redis implements AsyncDisposable {
   with(options: CommandOptions): Redis {
     validateObject("with", options, ["timeout", "signal", "retry"]);
     const settings = this.#settings;
-    const { topology, retriers, options: defaults } = this.#shared;
+    const { retries, options: defaults } = this.#shared;
     let { policy } = settings;
     if (options.retry === false) {
       policy = null;
     } else if (options.retry !== undefined) {
-      const retrier = new Retrier(
-        { retry: resolveRetry(options.retry, defaults.retry), retryOnTimeout: defaults.retryOnTimeout },
-        systemClock,
-        topology,
-      );
-      retriers.push(retrier);
-      policy = retrier;
+      const retry = resolveRetry(options.retry, defaults.retry);
+      policy = new Retrier({ retry, retryOnTimeout: defaults.retryOnTimeout }, retries);
     }
     return this.#view({
       timeout: options.timeout === undefined ? settings.timeout : validateDuration("timeout", options.timeout),
@@ -246,14 +241,17 @@ export class Redis implements AsyncDisposable {
   async close(options?: CloseOptions): Promise<void> {
     const timeout = closeTimeout(options);
     this.#end();
-    if (this.#shared.ownsTopology) await this.#shared.topology.close(timeout);
-    for (const retrier of this.#shared.retriers) retrier.close();
+    const { ownsTopology, retries, topology } = this.#shared;
+    const begin = systemClock.now();
+    await retries.drained(timeout);
+    if (ownsTopology) await topology.close(Math.max(0, timeout - (systemClock.now() - begin)));
+    retries.close();
   }
 
   /** Ends every connection at once; what is in flight fails. */
   destroy(): void {
     this.#end();
-    for (const retrier of this.#shared.retriers) retrier.close();
+    this.#shared.retries.close();
     if (this.#shared.ownsTopology) this.#shared.topology.destroy();
   }
 
@@ -334,20 +332,20 @@ function firstView(
   const ownsTopology = !isSharedPool(input);
   const { options, topology }: PoolCore = (isSharedPool(input) ? input.pool : new ConnectionPool(input, extra)).core;
   topology.keepLanes();
-  const retrier = new Retrier(options, systemClock, topology);
+  const retries = new RetryQueue(systemClock, topology, options.maxInFlight);
   const shared: Shared = {
     options,
     topology,
     ownsTopology,
     hub: new SubscriberHub(topology.poolFor(null), systemClock),
-    retriers: [retrier],
+    retries,
     state: "open",
   };
   return new View(shared, {
     timeout: options.commandTimeout,
     timeoutIsExplicit: false,
     signal: null,
-    policy: retrier,
+    policy: new Retrier(options, retries),
     buffers: !options.decodeResponses,
   });
 }

@@ -1,3 +1,4 @@
+import { events } from "../base/diagnostics.ts";
 import { Ring } from "../base/ring.ts";
 
 /** A message that somebody published. */
@@ -62,6 +63,7 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
   readonly #listener: MessageListener<P> | null;
   readonly #options: SubscribeOptions;
   readonly #end: (subscription: Subscription<P>) => Promise<void>;
+  readonly #node: string;
   readonly #buffer = new Ring<Message<P>>();
   readonly #readers: ((result: IteratorResult<Message<P>, undefined>) => void)[] = [];
   #gaps = 0;
@@ -74,7 +76,9 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
     listener: MessageListener<P> | null,
     options: SubscribeOptions,
     end: (subscription: Subscription<P>) => Promise<void>,
+    node: string,
   ) {
+    this.#node = node;
     this.kind = kind;
     this.channels = channels;
     this.#listener = listener;
@@ -136,6 +140,14 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
   reportGap(gap: Gap): void {
     if (this.#state === "closed") return;
     this.#gaps++;
+    if (events.subscriptionGap.hasSubscribers) {
+      events.subscriptionGap.publish({
+        node: this.#node,
+        reason: gap.reason,
+        kind: this.kind,
+        channels: this.channels.length,
+      });
+    }
     if (this.#options.onGap !== undefined) callUser(this.#options.onGap, gap);
   }
 

@@ -77,6 +77,8 @@ export class Request {
   holder: RequestHolder | null = null;
   /** How often it was sent again. */
   attempts = 0;
+  /** Whether it was sent again, for whatever reason. */
+  repeated = false;
   /** Whether an earlier attempt may have run. */
   uncertain = false;
   state: RequestState = "new";
@@ -145,6 +147,7 @@ export class Request {
     if (this.state === "abandoned") return true;
     if (reply instanceof ServerError) {
       reply.command = this.spec.name;
+      this.state = "queued"; // no reply is outstanding, so no tombstone
       this.fail(reply);
       return true;
     }
@@ -178,6 +181,7 @@ export class Request {
   /** Prepares another attempt; `counted` when it was the server or a loss after the write that made it necessary. */
   again(counted: boolean): void {
     if (counted) this.attempts++;
+    this.repeated = true;
     this.state = "queued";
     this.replies = null;
     this.remaining = this.slots;
@@ -193,6 +197,7 @@ export class Request {
   /** Settles for good. Once written, the request stays behind as the tombstone of its reply slot. */
   reject(reason: unknown): void {
     if (this.isOver) return;
+    if (reason instanceof RedisError) this.#keepTrue(reason);
     this.state = this.state === "written" ? "abandoned" : "settled";
     if (this.signal !== null) ignoreAbort(this.signal, this);
     assert(this.#reject !== null, "a part of a batch was rejected by itself");
@@ -224,6 +229,15 @@ export class Request {
     if (this.signal !== null) ignoreAbort(this.signal, this);
     this.state = "settled";
     this.#resolve(value);
+  }
+
+  /** Corrects an error's outcome where an attempt of this command may have run. */
+  #keepTrue(error: RedisError): void {
+    if (error.outcome === "unknown") return;
+    const earlier = this.uncertain && (error.outcome === "not-sent" || this.effect !== "read");
+    if (!earlier && this.state !== "written") return;
+    error.outcome = "unknown";
+    if (earlier) error.message += "; an earlier attempt of it may have run";
   }
 
   #watch(signal: AbortSignal): void {

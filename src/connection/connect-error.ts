@@ -60,7 +60,8 @@ function diagnose(error: Error | null, options: ResolvedOptions): Diagnosis {
   const known = SYSTEM[code];
   if (known !== undefined) return known;
   const encrypted = options.tls !== null;
-  if (encrypted && UNTRUSTED.test(code)) {
+  // An alert comes from the server: then it is this client's certificate that was not accepted.
+  if (encrypted && UNTRUSTED.test(code) && !code.includes("ALERT")) {
     const remedy = "give its authority as tls.ca, and the name it is made for as host or tls.servername";
     return { code: "ERR_CONNECT_TLS", permanent: true, what: `the certificate is not trusted (${code}): ${remedy}` };
   }

@@ -82,7 +82,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     if (request.isOver) return promise;
     this.#counters.commands++;
     if (!this.#ticking) this.#startTicking();
-    if (this.#state !== "open" && !(this.#state === "closing" && request.attempts > 0))
+    if (this.#state !== "open" && !(this.#state === "closing" && request.repeated))
       request.fail(poolClosed(request, this.options));
     else if (request.route === "share") this.#share(request);
     else this.#runAlone(request);
@@ -276,7 +276,8 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   // --- what is told ---
 
   stats(): PoolStats {
-    return snapshot(this.roster, this.#lanes, this.#supply.waiters.size, this.#counters);
+    const { maxConnections } = this.options;
+    return { ...snapshot(this.roster, this.#lanes, this.#supply.waiters.size, this.#counters), maxConnections };
   }
 
   advise(): SizingAdvice {

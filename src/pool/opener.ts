@@ -95,14 +95,21 @@ export class Opener {
   async #attempt(entry: Entry): Promise<void> {
     try {
       const connection = await this.#open(this.#stop.signal);
-      this.#failures = 0;
-      this.#lastError = null;
+      this.#succeeded();
       this.#listener.opened(entry, connection);
     } catch (error) {
       this.#budget.give();
       this.#roster.moveTo(entry, "closed", this.#clock.now());
       this.#failed(error as ConnectError);
     }
+  }
+
+  #succeeded(): void {
+    if (this.#lastError !== null && events.connectionRestored.hasSubscribers) {
+      events.connectionRestored.publish({ node: this.#options.node, failures: this.#failures });
+    }
+    this.#failures = 0;
+    this.#lastError = null;
   }
 
   #failed(error: ConnectError): void {

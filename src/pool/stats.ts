@@ -8,6 +8,8 @@ import type { Roster } from "./roster.ts";
  * At every moment `total = idle + leased + lanes + subscribers + repairing` and `total + connecting <= maxConnections`.
  */
 export interface PoolStats {
+  /** The limit of `total + connecting`, as it was set. */
+  readonly maxConnections: number;
   /** Open connections. */
   readonly total: number;
   /** Ready to be leased. */
@@ -68,7 +70,12 @@ export class Counters {
 }
 
 /** The stats of this moment. */
-export function snapshot(roster: Roster, lanes: Lanes, waiting: number, counters: Counters): PoolStats {
+export function snapshot(
+  roster: Roster,
+  lanes: Lanes,
+  waiting: number,
+  counters: Counters,
+): Omit<PoolStats, "maxConnections"> {
   let inFlight = lanes.pending;
   let { queuedBytes } = lanes;
   for (const entry of roster.all) {

@@ -168,8 +168,9 @@ export class Supply implements ConnectionOwner, OpenerListener {
 
   failed(error: ConnectError): void {
     if (error.permanent) {
-      this.lanes.failPending(() => error);
-      for (const waiter of this.waiters.drain()) waiter.refused(error);
+      // A copy for each: an error belongs to one caller.
+      this.lanes.failPending((request) => error.for(request.spec.name));
+      for (const waiter of this.waiters.drain()) waiter.refused(error.for());
     }
     this.#listener.demandAppeared();
   }

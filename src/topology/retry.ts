@@ -26,31 +26,89 @@ const PERHAPS = new Set(["READONLY", "NOREPLICAS"]);
 
 type Verdict = "always" | "attempts" | "never";
 
+/** The commands of one client that wait to be sent again. Bounded: whatever the server's state, memory is. */
+export class RetryQueue {
+  readonly #clock: Clock;
+  readonly #executor: Executor;
+  readonly #limit: number;
+  readonly #pending = new Map<Request, Timer>();
+  #whenEmpty: (() => void) | null = null;
+  #closed = false;
+
+  constructor(clock: Clock, executor: Executor, limit: number) {
+    this.#clock = clock;
+    this.#executor = executor;
+    this.#limit = limit;
+  }
+
+  get clock(): Clock {
+    return this.#clock;
+  }
+
+  /** Whether one more may wait. */
+  get hasRoom(): boolean {
+    return !this.#closed && this.#pending.size < this.#limit;
+  }
+
+  push(request: Request, delay: number): void {
+    this.#pending.set(
+      request,
+      this.#clock.schedule(() => this.#resend(request), delay, true),
+    );
+  }
+
+  /** Returns when nothing waits any more, after `timeout` ms at most. */
+  drained(timeout: number): Promise<void> {
+    if (this.#pending.size === 0) return Promise.resolve();
+    return new Promise((resolve) => {
+      const timer = this.#clock.schedule(resolve, timeout, true);
+      this.#whenEmpty = () => {
+        timer.cancel();
+        resolve();
+      };
+    });
+  }
+
+  /** Gives up what waits. */
+  close(): void {
+    this.#closed = true;
+    for (const [request, timer] of this.#pending) {
+      timer.cancel();
+      const command = request.spec.name;
+      const message = `${command} was waiting to be sent again when the client was closed`;
+      request.reject(new ClosedError(request.outcome, message, { command }));
+    }
+    this.#pending.clear();
+    this.#whenEmpty?.();
+  }
+
+  #resend(request: Request): void {
+    this.#pending.delete(request);
+    void this.#executor.execute(request);
+    if (this.#pending.size === 0) this.#whenEmpty?.();
+  }
+}
+
 /**
  * What may be sent again, and how often. A command that provably did not run is sent again whatever it does; one that may have run
  * only when its effect allows; always within its deadline.
  */
 export class Retrier implements RetryPolicy {
   readonly #settings: RetrySettings;
-  readonly #clock: Clock;
-  readonly #executor: Executor;
-  readonly #pending = new Map<Request, Timer>();
-  #closed = false;
+  readonly #queue: RetryQueue;
 
-  constructor(settings: RetrySettings, clock: Clock, executor: Executor) {
+  constructor(settings: RetrySettings, queue: RetryQueue) {
     this.#settings = settings;
-    this.#clock = clock;
-    this.#executor = executor;
+    this.#queue = queue;
   }
 
   takeOver(request: Request, error: RedisError): boolean {
-    if (this.#closed) return false;
     const verdict = this.#judge(request, error);
-    if (verdict === "never") return false;
+    if (verdict === "never" || !this.#queue.hasRoom) return false;
     const { retry } = this.#settings;
     if (verdict === "attempts" && request.attempts >= retry.attempts) return false;
     const delay = error.outcome === "not-sent" ? 0 : backoffDelay(retry, request.attempts);
-    if (this.#clock.now() + delay >= request.deadline) return false;
+    if (this.#queue.clock.now() + delay >= request.deadline) return false;
     if (events.commandRetried.hasSubscribers) {
       events.commandRetried.publish({
         command: request.spec.name,
@@ -61,32 +119,8 @@ export class Retrier implements RetryPolicy {
       });
     }
     request.again(error.outcome !== "not-sent");
-    this.#pending.set(
-      request,
-      this.#clock.schedule(() => this.#resend(request), delay, true),
-    );
+    this.#queue.push(request, delay);
     return true;
-  }
-
-  /** Gives up what waits to be sent again. */
-  close(): void {
-    this.#closed = true;
-    for (const [request, timer] of this.#pending) {
-      timer.cancel();
-      request.reject(
-        new ClosedError(
-          request.outcome,
-          `${request.spec.name} was waiting to be sent again when the client was closed`,
-          { command: request.spec.name },
-        ),
-      );
-    }
-    this.#pending.clear();
-  }
-
-  #resend(request: Request): void {
-    this.#pending.delete(request);
-    void this.#executor.execute(request);
   }
 
   #judge(request: Request, error: RedisError): Verdict {

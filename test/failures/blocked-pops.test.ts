@@ -167,7 +167,7 @@ for (const pop of pops) {
     await using link = await longLink();
     using raw = await connectRaw(server());
     const account = await Account.open(pop, raw);
-    for (let round = 0; round < 60; round++) {
+    for (let round = 0; round < 40; round++) {
       const redis = new Redis({ host: link.host, port: link.port, maxConnections: 10 });
       const taken = Array.from({ length: 9 }, () => account.take(redis));
       await sleep(4 + Math.random() * 12);

@@ -168,8 +168,8 @@ describe("one signal for many commands", () => {
       const holder = await pool.lease();
       const cancel = new AbortController();
       const view = redis.with({ signal: cancel.signal });
-      const all = Array.from({ length: 1000 }, (_, i) => view.get(`key:${i}`));
-      all.push(...Array.from({ length: 20 }, async () => (await pool.lease({ signal: cancel.signal })) && null));
+      const all: Promise<unknown>[] = Array.from({ length: 1000 }, (_, i) => view.get(`key:${i}`));
+      all.push(...Array.from({ length: 20 }, () => pool.lease({ signal: cancel.signal })));
       cancel.abort(new Error("all of you"));
       for (const result of await Promise.allSettled(all)) assert.equal(result.status, "rejected");
       await nextTurn();
