@@ -3,13 +3,12 @@
  * Run `npm run build` first.
  */
 import { mkdirSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
 import { Extractor, ExtractorConfig } from "@microsoft/api-extractor";
+import { ROOT } from "./setup.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const local = process.argv.includes("--local");
-const packageJson = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
+const packageJson = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
 
 /** The report of an entry of the package's exports: "respool" for ".", "respool-testing" for "./testing". */
 function report(subpath, types) {
@@ -17,14 +16,14 @@ function report(subpath, types) {
   const silent = { default: { logLevel: "none" } };
   const config = ExtractorConfig.prepare({
     configObject: {
-      projectFolder: root,
-      mainEntryPointFilePath: join(root, types),
-      compiler: { tsconfigFilePath: join(root, "tsconfig.build.json") },
+      projectFolder: ROOT,
+      mainEntryPointFilePath: join(ROOT, types),
+      compiler: { tsconfigFilePath: join(ROOT, "tsconfig.build.json") },
       apiReport: {
         enabled: true,
         reportFileName: `${name}.api.md`,
-        reportFolder: join(root, "etc"),
-        reportTempFolder: join(root, "temp"),
+        reportFolder: join(ROOT, "etc"),
+        reportTempFolder: join(ROOT, "temp"),
       },
       docModel: { enabled: false },
       dtsRollup: { enabled: false },
@@ -40,7 +39,7 @@ function report(subpath, types) {
       },
     },
     configObjectFullPath: undefined,
-    packageJsonFullPath: join(root, "package.json"),
+    packageJsonFullPath: join(ROOT, "package.json"),
   });
   const result = Extractor.invoke(config, {
     localBuild: local,
@@ -49,7 +48,7 @@ function report(subpath, types) {
   return { name, changed: result.apiReportChanged, errors: result.errorCount };
 }
 
-mkdirSync(join(root, "etc"), { recursive: true });
+mkdirSync(join(ROOT, "etc"), { recursive: true });
 let failed = false;
 for (const [subpath, target] of Object.entries(packageJson.exports)) {
   if (target.types === undefined) continue;

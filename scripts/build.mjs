@@ -4,15 +4,13 @@
  */
 import { spawnSync } from "node:child_process";
 import { rmSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join } from "node:path";
+import { ROOT, TSC } from "./setup.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
-const compiler = join(root, "node_modules", "typescript", "bin", "tsc");
 
-if (process.argv.includes("--clean")) rmSync(join(root, "dist"), { recursive: true, force: true });
-const { status } = spawnSync(process.execPath, [compiler, "-p", "tsconfig.build.json"], {
-  cwd: root,
+if (process.argv.includes("--clean")) rmSync(join(ROOT, "dist"), { recursive: true, force: true });
+const { status } = spawnSync(process.execPath, [TSC, "-p", "tsconfig.build.json"], {
+  cwd: ROOT,
   stdio: "inherit",
 });
 process.exitCode = status ?? 1;

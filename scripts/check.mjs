@@ -5,18 +5,15 @@
  * One line per step; the output of a step is shown only when it fails. All steps run, whatever fails.
  */
 import { spawn } from "node:child_process";
-import { dirname } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ROOT } from "./setup.mjs";
 import { steps } from "./steps.mjs";
 
-const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const PARALLEL = 2;
 
 /** Runs a command to its end and returns its exit status and everything that it printed. */
-function run([file, ...args]) {
+function run([program, ...args]) {
   return new Promise((resolve) => {
-    const program = file === "node" ? process.execPath : file;
-    const child = spawn(program, args, { cwd: root, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, { cwd: ROOT, stdio: ["ignore", "pipe", "pipe"] });
     let output = "";
     child.stdout.on("data", (chunk) => (output += chunk));
     child.stderr.on("data", (chunk) => (output += chunk));

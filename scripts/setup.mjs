@@ -6,7 +6,10 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, s
 import { basename, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 
+/** The project's folder. */
 export const ROOT = fileURLToPath(new URL("..", import.meta.url));
+/** The compiler, as a Node program. */
+export const TSC = join(ROOT, "node_modules", "typescript", "bin", "tsc");
 
 const BUILD_STAMP = join(ROOT, ".cache", "build");
 
@@ -65,9 +68,8 @@ export async function ensureBuild() {
   // Beside, and then swapped in: a program that runs from dist/ never sees half of it, and no deleted file stays.
   const fresh = join(ROOT, ".cache", `dist-${process.pid}`);
   mkdirSync(fresh, { recursive: true });
-  const compiler = join(ROOT, "node_modules", "typescript", "bin", "tsc");
   try {
-    await run("compiling", [process.execPath, compiler, "-p", "tsconfig.build.json", "--outDir", fresh]);
+    await run("compiling", [process.execPath, TSC, "-p", "tsconfig.build.json", "--outDir", fresh]);
     rmSync(join(ROOT, "dist"), { recursive: true, force: true });
     renameSync(fresh, join(ROOT, "dist"));
     writeFileSync(BUILD_STAMP, print);

@@ -1,6 +1,7 @@
 /** What `npm run check` runs. `needs` names the steps that come before. */
 
 const bin = (name, ...args) => [`node_modules/.bin/${name}`, ...args];
+const node = (script, ...args) => [process.execPath, `scripts/${script}`, ...args];
 
 /** @type {Record<string, { command: string[], needs?: string[] }>} */
 export const steps = {
@@ -9,13 +10,13 @@ export const steps = {
   format: { command: bin("oxfmt", "--check") },
   types: { command: bin("tsc", "-p", "tsconfig.json", "--noEmit") },
   generated: { command: bin("tsx", "scripts/generate-commands.ts", "--check") },
-  build: { command: ["node", "scripts/build.mjs"] },
-  pack: { command: ["node", "scripts/pack.mjs"], needs: ["build"] },
-  api: { command: ["node", "scripts/api-report.mjs"], needs: ["build"] },
+  build: { command: node("build.mjs") },
+  pack: { command: node("pack.mjs"), needs: ["build"] },
+  api: { command: node("api-report.mjs"), needs: ["build"] },
   publint: { command: bin("publint", "temp/package.tgz", "--strict"), needs: ["pack"] },
   attw: { command: bin("attw", "temp/package.tgz", "--profile", "esm-only"), needs: ["pack"] },
   knip: { command: bin("knip") },
-  cost: { command: ["node", "scripts/type-benchmark.mjs"] },
+  cost: { command: node("type-benchmark.mjs") },
 };
 
 /** What `npm run fix` runs, in order. */
@@ -23,6 +24,6 @@ export const fixes = [
   bin("tsx", "scripts/generate-commands.ts"),
   bin("oxlint", "--fix"),
   bin("oxfmt"),
-  ["node", "scripts/build.mjs"],
-  ["node", "scripts/api-report.mjs", "--local"],
+  node("build.mjs"),
+  node("api-report.mjs", "--local"),
 ];

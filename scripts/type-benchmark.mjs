@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
+import { ROOT, TSC } from "./setup.mjs";
 
 // What the typings cost a program that uses their declarations: tsc on such a program against tsc on an empty one.
 // Fails when the instantiations rise above the ceiling; time is only printed, since machines differ.
@@ -10,9 +10,6 @@ import { fileURLToPath } from "node:url";
 /** 20 % above what was measured when the typings were made. */
 const MAX_INSTANTIATIONS = 2250;
 const RUNS = 3;
-
-const root = fileURLToPath(new URL("..", import.meta.url));
-const tsc = join(root, "node_modules/typescript/bin/tsc");
 
 const EMPTY = `export const nothing: Promise<string | null> = Promise.resolve(null);\n`;
 
@@ -62,7 +59,7 @@ function measure(folder, name, text) {
   let seconds = Number.POSITIVE_INFINITY;
   let instantiations = 0;
   for (let run = 0; run < RUNS; run++) {
-    const output = execFileSync(process.execPath, [tsc, "-p", config, "--noEmit", "--extendedDiagnostics"], {
+    const output = execFileSync(process.execPath, [TSC, "-p", config, "--noEmit", "--extendedDiagnostics"], {
       encoding: "utf8",
     });
     seconds = Math.min(seconds, Number(/Total time:\s+([\d.]+)s/.exec(output)[1]));
@@ -85,10 +82,10 @@ function declare(folder) {
     config,
     JSON.stringify({ extends: "../tsconfig.json", include: ["../src/commands/typings*.ts"], compilerOptions }),
   );
-  execFileSync(process.execPath, [tsc, "-p", config]);
+  execFileSync(process.execPath, [TSC, "-p", config]);
 }
 
-const folder = mkdtempSync(join(root, ".type-benchmark-"));
+const folder = mkdtempSync(join(ROOT, ".type-benchmark-"));
 try {
   declare(folder);
   writeFileSync(join(folder, "chain.d.ts"), CHAIN);

@@ -19,6 +19,7 @@ export interface Facts {
   readonly cluster: string | null;
 }
 
+/** The whole of facts.txt: the named forms of replies, and the commands. */
 export interface FactsFile {
   readonly types: readonly (readonly [name: string, text: string])[];
   readonly commands: readonly Facts[];

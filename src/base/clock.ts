@@ -1,3 +1,6 @@
+/** The longest delay a Node timer can hold, ms: about 24.8 days. */
+export const MAX_DURATION: number = 2 ** 31 - 1;
+
 /**
  * Time, passed in so that everything below `client/` also runs under a simulated clock.
  * All times are milliseconds on a clock that never goes back; only differences mean something.
@@ -42,8 +45,8 @@ class SystemClock implements Clock {
   }
 
   schedule(callback: () => void, delay: number, hold = false): Timer {
-    // Node fires a timer beyond 2^31 − 1 ms at once.
-    const timer = setTimeout(callback, Math.min(delay, 2 ** 31 - 1));
+    // Node fires a timer beyond that at once.
+    const timer = setTimeout(callback, Math.min(delay, MAX_DURATION));
     if (!hold) timer.unref();
     return { cancel: () => clearTimeout(timer) };
   }
@@ -55,3 +58,10 @@ class SystemClock implements Clock {
 
 /** The process's clock. */
 export const systemClock: Clock = new SystemClock();
+
+/** Settles after `delay` ms; keeps the process alive until then. */
+export function sleep(clock: Clock, delay: number): Promise<void> {
+  return new Promise((resolve) => {
+    clock.schedule(resolve, delay, true);
+  });
+}

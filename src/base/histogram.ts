@@ -21,10 +21,6 @@ export class Histogram {
   #sum = 0;
   #max = 0;
 
-  get count(): number {
-    return this.#total;
-  }
-
   /** Mean, ms; 0 when empty. */
   get mean(): number {
     return this.#total === 0 ? 0 : this.#sum / this.#total;

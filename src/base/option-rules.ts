@@ -1,4 +1,5 @@
-import { MAX_DURATION, type NumberRule } from "./validate.ts";
+import { MAX_DURATION } from "./clock.ts";
+import type { NumberRule } from "./validate.ts";
 
 /** A number option: its rule, unit and default. */
 export interface NumberOption extends NumberRule {
@@ -67,12 +68,14 @@ export const numberOptions: Readonly<Record<NumberOptionName, NumberOption>> = {
   leakThreshold: limit(0, { min: 0, remedy: "0 is for no report" }),
 };
 
+/** The number options of `retry`. */
 export const retryOptions: Readonly<Record<"attempts" | "minDelay" | "maxDelay", NumberOption>> = {
   attempts: count("times", 3, 0, 1000),
   minDelay: limit(10, { min: 0 }),
   maxDelay: limit(1000, { min: 0 }),
 };
 
+/** The number options of `reconnect`. */
 export const reconnectOptions: Readonly<Record<"minDelay" | "maxDelay", NumberOption>> = {
   minDelay: limit(50),
   maxDelay: limit(2000),

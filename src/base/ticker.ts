@@ -21,6 +21,8 @@ export class Ticker {
   readonly #targets = new Set<Ticking>();
   #timer: Timer | null = null;
   #due = 0;
+  /** Whether the latest step was left out because the event loop had stalled. */
+  #stalled = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -50,8 +52,9 @@ export class Ticker {
     this.#timer = null;
     const now = this.#clock.now();
     // After a stall the replies may lie unread in the sockets: read them before calling anything late.
-    const stalled = now - this.#due > STALL;
-    if (!stalled) {
+    // One step is enough for that; on a loop that stalls in every turn deadlines would never end.
+    this.#stalled = !this.#stalled && now - this.#due > STALL;
+    if (!this.#stalled) {
       for (const target of this.#targets) if (!target.tick(now)) this.#targets.delete(target);
     }
     if (this.#targets.size > 0) this.#arm();

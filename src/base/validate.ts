@@ -1,8 +1,6 @@
+import { MAX_DURATION } from "./clock.ts";
 import { OptionsError } from "./errors.ts";
 import { nearestName } from "./nearest.ts";
-
-/** The longest delay a Node timer can hold, ms: about 24.8 days. */
-export const MAX_DURATION: number = 2 ** 31 - 1;
 
 /** What a number may be. */
 export interface NumberRule {
@@ -62,6 +60,7 @@ export function validateDuration(option: string, value: unknown, range: Partial<
   return validateNumber(option, value, { kind: "duration", min: 0, max: MAX_DURATION, infinite: true, ...range });
 }
 
+/** Checks true or false. */
 export function validateBoolean(option: string, value: unknown): boolean {
   if (typeof value === "boolean") return value;
   refuse(option, "true or false", value);

@@ -1,10 +1,8 @@
-import { ClosedError, ServerError, WatchError } from "../base/errors.ts";
+import { ClosedError, ProtocolError, ServerError, WatchError } from "../base/errors.ts";
 import { encodeHead, type Payload } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
-import { NOT_BLOCKING, Request } from "../commands/request.ts";
-import type { CommandSpec, Effect, ReplyTransform } from "../commands/spec.ts";
-
-const EFFECTS: readonly Effect[] = ["read", "overwrite", "accumulate"];
+import { NOT_BLOCKING, Request, unreadable } from "../commands/request.ts";
+import { EFFECT_RANK, type CommandSpec, type Effect, type ReplyTransform } from "../commands/spec.ts";
 
 /** Pieces around the commands: nothing for a pipeline, MULTI and EXEC for a transaction. */
 const FRAME = {
@@ -18,7 +16,7 @@ export function batchRequest(kind: "PIPELINE" | "MULTI", parts: readonly Request
   let blockFor = NOT_BLOCKING;
   let alone = false;
   for (const part of parts) {
-    if (EFFECTS.indexOf(part.effect) > EFFECTS.indexOf(effect)) effect = part.effect;
+    if (EFFECT_RANK[part.effect] > EFFECT_RANK[effect]) effect = part.effect;
     if (part.route !== "share") alone = true;
     // Inside MULTI nothing blocks.
     if (kind === "PIPELINE" && part.blockFor !== NOT_BLOCKING) blockFor = addBlock(blockFor, part.blockFor);
@@ -72,7 +70,7 @@ function resultOf(part: Request, reply: Reply): unknown {
   try {
     return part.transform(reply);
   } catch (error) {
-    return error;
+    return unreadable(error, part.spec.name);
   }
 }
 
@@ -84,17 +82,27 @@ function execResults(parts: readonly Request[], watched: boolean): ReplyTransfor
   return (replies) => {
     const all = replies as Reply[];
     const results = all.at(-1) ?? null;
-    if (Array.isArray(results)) return parts.map((part, index) => resultOf(part, results[index] ?? null));
+    if (Array.isArray(results)) {
+      if (results.length !== parts.length) throw wrongExec(`${results.length} results for ${parts.length} commands`);
+      return parts.map((part, index) => resultOf(part, results[index] ?? null));
+    }
     const refused = all.findIndex((reply) => reply instanceof ServerError);
     const error = all[refused];
     if (error instanceof ServerError) {
       error.command = parts[refused - 1]?.spec.name ?? "MULTI";
       throw error;
     }
+    if (results !== null) throw wrongExec("no list of results");
     if (watched)
       throw new WatchError(1, "a watched key was changed before EXEC; nothing was applied", { command: "EXEC" });
-    throw new ServerError("ERR", "EXEC gave no results although nothing was watched", { command: "EXEC" });
+    throw wrongExec("no results, although nothing was watched");
   };
+}
+
+function wrongExec(came: string): ProtocolError {
+  return new ProtocolError(`EXEC gave ${came}: is this a Redis server, or a proxy that changes replies?`, {
+    command: "EXEC",
+  });
 }
 
 /** The error for a batch that is used after its `exec()`. */

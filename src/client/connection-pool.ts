@@ -4,10 +4,12 @@ import { validateDuration } from "../base/validate.ts";
 import { SocketDialler } from "../connection/socket.ts";
 import type { SizingAdvice } from "../pool/advice.ts";
 import type { LeaseLeak } from "../pool/housekeeper.ts";
+import type { NodePool } from "../pool/node-pool.ts";
 import type { PoolStats } from "../pool/stats.ts";
 import { Standalone } from "../topology/standalone/standalone.ts";
 import type { Topology } from "../topology/topology.ts";
 import { Lease } from "./lease.ts";
+import { defaultSettings } from "./settings.ts";
 
 /** Limits of one wait for a lease. */
 export interface LeaseOptions {
@@ -44,8 +46,8 @@ export function closeTimeout(options: CloseOptions | undefined): number {
  * @see docs/pool.md
  */
 export class ConnectionPool implements AsyncDisposable {
-  /** @internal */
-  readonly core: PoolCore;
+  // Private, so that nobody who logs a pool logs the TLS key within its options.
+  readonly #core: PoolCore;
 
   /**
    * Opens nothing yet: connections are made when they are needed, or at once up to `minConnections`.
@@ -54,7 +56,12 @@ export class ConnectionPool implements AsyncDisposable {
    */
   constructor(input?: string | URL | RedisOptions, extra?: RedisOptions) {
     const options = resolveOptions(input, extra);
-    this.core = { options, topology: new Standalone(options, new SocketDialler(options), systemClock) };
+    this.#core = { options, topology: new Standalone(options, new SocketDialler(options), systemClock) };
+  }
+
+  /** @internal */
+  static coreOf(pool: ConnectionPool): PoolCore {
+    return pool.#core;
   }
 
   /**
@@ -69,18 +76,11 @@ export class ConnectionPool implements AsyncDisposable {
    * @see docs/pool.md
    */
   async lease(options: LeaseOptions = {}): Promise<Lease> {
-    const { options: defaults, topology } = this.core;
+    const { options: defaults } = this.#core;
     const timeout =
       options.timeout === undefined ? defaults.acquireTimeout : validateDuration("timeout", options.timeout);
-    const lease = await topology.poolFor(null).lease({ timeout, signal: options.signal ?? null, role: "leased" });
-    const settings = {
-      timeout: defaults.commandTimeout,
-      timeoutIsExplicit: false,
-      signal: null,
-      policy: null,
-      buffers: !defaults.decodeResponses,
-    };
-    return new Lease(lease, settings, systemClock);
+    const lease = await this.#pool.lease({ timeout, signal: options.signal ?? null, role: "leased" });
+    return new Lease(lease, defaultSettings(defaults, null), systemClock);
   }
 
   /** Leases a connection for the time of a callback, gives it back whatever happens, and returns the callback's value. */
@@ -95,30 +95,34 @@ export class ConnectionPool implements AsyncDisposable {
 
   /** What the pool does now, and has done since its start. */
   stats(): PoolStats {
-    return this.core.topology.poolFor(null).stats();
+    return this.#pool.stats();
   }
 
   /** Advice on `maxConnections` from the load measured so far. */
   advise(): SizingAdvice {
-    return this.core.topology.poolFor(null).advise();
+    return this.#pool.advise();
   }
 
   /** Leases held for longer than `leakThreshold`, with the stack where each was taken; empty when that is 0. */
   leaks(): LeaseLeak[] {
-    return this.core.topology.poolFor(null).leaks();
+    return this.#pool.leaks();
   }
 
   /** Takes no more work, lets what runs come to its end for at most `timeout` ms, then ends every connection. */
   close(options?: CloseOptions): Promise<void> {
-    return this.core.topology.close(closeTimeout(options));
+    return this.#core.topology.close(closeTimeout(options));
   }
 
   /** Ends every connection at once; what is in flight fails. */
   destroy(): void {
-    this.core.topology.destroy();
+    this.#core.topology.destroy();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  get #pool(): NodePool {
+    return this.#core.topology.poolFor(null);
   }
 }

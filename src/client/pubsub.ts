@@ -1,6 +1,15 @@
+import { ignoreAbort, onAbort, type AbortListener } from "../base/abort.ts";
 import { backoffDelay } from "../base/backoff.ts";
-import type { Clock } from "../base/clock.ts";
-import { ClosedError, ConnectionLostError, OptionsError, type RedisError } from "../base/errors.ts";
+import { MAX_DURATION, sleep, type Clock, type Timer } from "../base/clock.ts";
+import {
+  ClosedError,
+  CommandTimeoutError,
+  ConnectionLostError,
+  OptionsError,
+  PoolTimeoutError,
+  ServerError,
+  type RedisError,
+} from "../base/errors.ts";
 import { describe, validateNumber, validateObject } from "../base/validate.ts";
 import { knownCommand } from "../commands/table.ts";
 import { NOT_BLOCKING, Request } from "../commands/request.ts";
@@ -75,10 +84,11 @@ export class SubscriberHub {
     }
     const deadline = this.#clock.now() + timeout;
     try {
-      await this.#confirm(kind, channels, deadline, timeout);
+      await this.#confirm(subscriber.subscription, deadline, timeout);
     } catch (error) {
       subscriber.subscription.finish();
-      await this.remove(subscriber);
+      // Not awaited: a server that is silent would hold up the error, too.
+      void this.remove(subscriber);
       throw error;
     }
   }
@@ -104,43 +114,63 @@ export class SubscriberHub {
   /** Ends all subscriptions. */
   close(): void {
     this.#stop.abort(closedError());
-    for (const subscriber of this.#all()) subscriber.subscription.finish();
-    for (const kind of KINDS) this.#wanted[kind].clear();
+    this.#finishAll();
     this.#lease?.entry?.live.close("closed");
     this.#lease = null;
   }
 
-  async #confirm(
-    kind: SubscriptionKind,
-    channels: readonly string[],
-    deadline: number,
-    timeout: number,
-  ): Promise<void> {
+  #finishAll(): void {
+    for (const subscriber of this.#all()) subscriber.subscription.finish();
+    for (const kind of KINDS) this.#wanted[kind].clear();
+  }
+
+  async #confirm(subscription: Subscription<string | Buffer>, deadline: number, timeout: number): Promise<void> {
+    const { kind, channels } = subscription;
     for (;;) {
       try {
-        const lease = await this.#connected(deadline);
+        const lease = await this.#connected(deadline, timeout);
+        if (subscription.isClosed) return; // given up meanwhile
         await this.#send(lease, kind.toUpperCase(), channels, deadline, timeout);
         return;
       } catch (error) {
-        const passing = error instanceof ConnectionLostError && this.#clock.now() < deadline;
-        if (!passing || this.#stop.signal.aborted) throw error;
+        if (this.#stop.signal.aborted) throw error;
+        if (subscription.isClosed) return;
+        // The wait for a connection may have been another one's, whose limit was shorter.
+        const passing = error instanceof ConnectionLostError || error instanceof PoolTimeoutError;
+        if (!passing || this.#clock.now() >= deadline) throw error;
       }
     }
   }
 
-  #connected(deadline: number): Promise<PoolLease> {
-    if (this.#lease !== null) return Promise.resolve(this.#lease);
-    this.#connecting ??= this.#connect(deadline).finally(() => {
-      this.#connecting = null;
+  /** The connection, which is made once for all who wait for it, each no longer than his own deadline. */
+  async #connected(deadline: number, timeout: number): Promise<PoolLease> {
+    if (this.#lease !== null) return this.#lease;
+    const left = Math.max(0, Math.ceil(deadline - this.#clock.now()));
+    if (this.#connecting === null) {
+      this.#connecting = this.#connect(left).finally(() => {
+        this.#connecting = null;
+      });
+      return this.#connecting;
+    }
+    let timer: Timer | null = null;
+    const late = new Promise<never>((_, reject) => {
+      const message = `nothing was subscribed within ${timeout} ms: the connection for subscriptions is still being made`;
+      timer = this.#clock.schedule(() => reject(new CommandTimeoutError("not-sent", timeout, message)), left, true);
     });
-    return this.#connecting;
+    try {
+      return await Promise.race([this.#connecting, late]);
+    } finally {
+      (timer as Timer | null)?.cancel();
+    }
   }
 
-  async #connect(deadline: number): Promise<PoolLease> {
-    const timeout = Math.max(0, deadline - this.#clock.now());
+  async #connect(timeout: number): Promise<PoolLease> {
     const lease = await this.#pool.lease({ timeout, signal: this.#stop.signal, role: "subscriber" });
     const { entry } = lease;
-    if (entry === null) throw new ConnectionLostError("not-sent", "lost", "the subscriber connection ended at once");
+    // Closed, or wanted by nobody any more, while it was on its way.
+    if (this.#stop.signal.aborted || this.#all().size === 0) entry?.live.close("idle");
+    if (entry === null || !entry.live.isOpen)
+      throw new ConnectionLostError("not-sent", "lost", "the subscriber connection ended at once");
     entry.onLost = (error) => this.#lost(error);
     entry.live.onMessage = (items) => this.#receive(items);
     this.#lease = lease;
@@ -163,23 +193,38 @@ export class SubscriberHub {
     for (let attempt = 0; !this.#stop.signal.aborted && this.#all().size > 0; attempt++) {
       try {
         await this.#tellAll(
-          this.#clock.now() + Math.max(connectTimeout, Math.min(commandTimeout, 2 ** 31)),
+          this.#clock.now() + Math.max(connectTimeout, Math.min(commandTimeout, MAX_DURATION)),
           commandTimeout,
         );
         if (this.#lease !== null) break;
-      } catch {
-        // The pool has published why; a right that was revoked may be granted again. The pause keeps it from a hot loop.
+      } catch (error) {
+        // The pool has ended, and with it what ran on it. Anything else the pool has published, and may pass: a right that was
+        // revoked may be granted again. The pause keeps it from a hot loop.
+        if (error instanceof ClosedError) this.#finishAll();
       }
-      await new Promise<void>((resolve) => this.#clock.schedule(resolve, backoffDelay(reconnect, attempt), true));
+      await sleep(this.#clock, backoffDelay(reconnect, attempt + 1));
     }
     this.#restoring = false;
   }
 
   async #tellAll(deadline: number, timeout: number): Promise<void> {
-    const lease = await this.#connected(deadline);
-    for (const kind of KINDS) {
-      const names = [...this.#wanted[kind].keys()];
-      if (names.length > 0) await this.#send(lease, kind.toUpperCase(), names, deadline, timeout);
+    const lease = await this.#connected(deadline, timeout);
+    const told = KINDS.map((kind) => this.#tell(lease, kind, deadline, timeout));
+    // All of them first: one that is refused does not keep the others away.
+    const refused = (await Promise.allSettled(told)).find((result) => result.status === "rejected");
+    if (refused !== undefined) throw refused.reason;
+  }
+
+  async #tell(lease: PoolLease, kind: SubscriptionKind, deadline: number, timeout: number): Promise<void> {
+    const names = [...this.#wanted[kind].keys()];
+    try {
+      await this.#send(lease, kind.toUpperCase(), names, deadline, timeout);
+    } catch (error) {
+      if (!(error instanceof ServerError) || names.length === 1) throw error;
+      // The server refuses a command for any one of its channels.
+      const each = names.map((name) => this.#send(lease, kind.toUpperCase(), [name], deadline, timeout));
+      await Promise.allSettled(each);
+      throw error;
     }
   }
 
@@ -246,19 +291,49 @@ export async function openSubscription(
   options: SubscribeOptions = {},
 ): Promise<Subscription> {
   const channels = checkSubscription(kind, names, listener, options);
-  options.signal?.throwIfAborted();
+  const { signal } = options;
+  signal?.throwIfAborted();
+  settings.signal?.throwIfAborted();
   const subscription = new Subscription<string | Buffer>(
     kind,
     channels,
     (listener ?? null) as MessageListener<string | Buffer> | null,
     options,
-    () => hub.remove(subscriber),
+    () => {
+      if (signal !== undefined) ignoreAbort(signal, atAbort);
+      return hub.remove(subscriber);
+    },
     hub.node,
   );
   const subscriber: Subscriber = { subscription, buffers: settings.buffers };
-  await hub.add(subscriber, settings.timeout);
-  options.signal?.addEventListener("abort", () => void subscription.close(), { once: true });
+  const atAbort: AbortListener = { handleEvent: () => void subscription.close() };
+  if (signal !== undefined) onAbort(signal, atAbort);
+  try {
+    await unlessAborted(hub.add(subscriber, settings.timeout), [signal, settings.signal]);
+  } catch (error) {
+    void subscription.close();
+    if (signal !== undefined) ignoreAbort(signal, atAbort);
+    throw error;
+  }
   return subscription as unknown as Subscription;
+}
+
+/** Waits for the work, or rejects with the reason of the first signal that is aborted. */
+async function unlessAborted(work: Promise<void>, signals: readonly (AbortSignal | null | undefined)[]): Promise<void> {
+  const stops: (() => void)[] = [];
+  const aborted = new Promise<never>((_, reject) => {
+    for (const signal of signals) {
+      if (signal === null || signal === undefined) continue;
+      const listener: AbortListener = { handleEvent: () => reject(signal.reason) };
+      onAbort(signal, listener);
+      stops.push(() => ignoreAbort(signal, listener));
+    }
+  });
+  try {
+    await Promise.race([work, aborted]);
+  } finally {
+    for (const stop of stops) stop();
+  }
 }
 
 function checkSubscription(

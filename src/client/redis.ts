@@ -1,5 +1,5 @@
 import { systemClock } from "../base/clock.ts";
-import { ClosedError, OptionsError } from "../base/errors.ts";
+import { ClosedError, OptionsError, ServerError } from "../base/errors.ts";
 import { resolveRetry, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
 import { validateDuration, validateObject, validateSignal } from "../base/validate.ts";
 import { buildCall } from "../commands/call.ts";
@@ -14,13 +14,13 @@ import { batchRequest } from "./batch.ts";
 import { Chain, notHere } from "./chain.ts";
 import type { Commands } from "../commands/typings.generated.ts";
 import type { MultiChain, PipelineChain } from "./chain-types.ts";
-import { closeTimeout, ConnectionPool, type CloseOptions, type PoolCore } from "./connection-pool.ts";
+import { closeTimeout, ConnectionPool, type CloseOptions } from "./connection-pool.ts";
 import { Lease } from "./lease.ts";
 import type { BufferRedis } from "./buffer-redis.ts";
 import { openSubscription, SubscriberHub } from "./pubsub.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
-import { applySettings, type CommandOptions, type CommandSettings } from "./settings.ts";
+import { applySettings, defaultSettings, type CommandOptions, type CommandSettings } from "./settings.ts";
 import type { MessageListener, SubscribeOptions, Subscription, SubscriptionKind } from "./subscription.ts";
 import { runTransaction, type Transaction, type TransactionOptions, type TransactionResult } from "./transaction.ts";
 
@@ -128,7 +128,7 @@ export class Redis implements AsyncDisposable {
   /** Collects commands that the server runs as one, between MULTI and EXEC. */
   multi(): MultiChain<[]> {
     return new Chain(
-      (parts) => this.#run(batchRequest("MULTI", parts, false)) as Promise<unknown[]>,
+      (parts) => this.dispatch(batchRequest("MULTI", parts, false)) as Promise<unknown[]>,
     ) as unknown as MultiChain<[]>;
   }
 
@@ -145,6 +145,7 @@ export class Redis implements AsyncDisposable {
     options: TransactionOptions = {},
   ): Promise<TransactionResult<T>> {
     validateObject("transaction", options, ["attempts"]);
+    if (this.#shared.state !== "open") return this.refuse(closed("WATCH"));
     const settings = this.#settings;
     const { topology, options: defaults } = this.#shared;
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
@@ -166,7 +167,7 @@ export class Redis implements AsyncDisposable {
 
   /** Makes a function of a Lua script; see `ScriptOptions`. */
   defineScript<T = Reply>(lua: string, options: ScriptOptions<T> = {}): Script<T> {
-    return makeScript(lua, options, (request) => this.#run(request));
+    return makeScript(lua, options, (request) => this.dispatch(request));
   }
 
   /** All keys, or those that match. */
@@ -227,7 +228,7 @@ export class Redis implements AsyncDisposable {
 
   /** Returns when a connection is up; rejects with the reason why none can be made. */
   async ready(): Promise<void> {
-    await this.#run(buildCall("PING", []));
+    await this.dispatch(buildCall("PING", []));
   }
 
   /** The pools of all nodes. */
@@ -260,21 +261,18 @@ export class Redis implements AsyncDisposable {
   }
 
   /** @internal */
-  dispatch(request: Request): Promise<unknown> {
+  dispatch(request: Request, deadline: number = Infinity): Promise<unknown> {
     const shared = this.#shared;
     if (shared.state !== "open") return this.refuse(closed(request.spec.name));
     if (request.route === "subscribe") return this.refuse(notHere(request.spec.name));
     applySettings(request, this.#settings, systemClock);
+    if (deadline < request.deadline) request.deadline = deadline;
     return shared.topology.execute(request);
   }
 
   /** @internal */
   refuse(error: unknown): Promise<never> {
     return Promise.reject(error);
-  }
-
-  #run(request: Request): Promise<unknown> {
-    return this.dispatch(request);
   }
 
   #view(settings: CommandSettings): Redis {
@@ -287,12 +285,14 @@ export class Redis implements AsyncDisposable {
   }
 
   async #runPipeline(parts: readonly Request[]): Promise<unknown[]> {
-    const results = (await this.#run(batchRequest("PIPELINE", parts, false))) as unknown[];
+    const batch = batchRequest("PIPELINE", parts, false);
+    const results = (await this.dispatch(batch)) as unknown[];
+    // Alone on a connection of its own, a part may rely on another one's SELECT: it cannot go without the others.
+    if (this.#settings.policy === null || batch.route !== "share") return results;
     // Refused because of the server's state: sent again one by one, which keeps what the others got.
     const again = parts.map(async (part, index) => {
-      const result = results[index];
-      if (this.#settings.policy === null || !isRepeatable(result)) return;
-      results[index] = await this.#run(part).catch((error: unknown) => error);
+      if (!isRepeatable(results[index])) return;
+      results[index] = await this.dispatch(part, batch.deadline).catch((error: unknown) => error);
     });
     await Promise.all(again);
     return results;
@@ -306,7 +306,7 @@ export class Redis implements AsyncDisposable {
   ): AsyncGenerator<T, void, undefined> {
     validateObject("scan", options, command === "SCAN" ? ["match", "count", "type"] : ["match", "count"]);
     const tail = scanArguments(options);
-    return scanAll((cursor) => this.#run(buildCall(command, [...key, cursor, ...tail])), shape);
+    return scanAll((cursor) => this.dispatch(buildCall(command, [...key, cursor, ...tail])), shape);
   }
 
   #subscribe(
@@ -330,7 +330,8 @@ function firstView(
   extra: RedisOptions | undefined,
 ): View {
   const ownsTopology = !isSharedPool(input);
-  const { options, topology }: PoolCore = (isSharedPool(input) ? input.pool : new ConnectionPool(input, extra)).core;
+  const pool = isSharedPool(input) ? input.pool : new ConnectionPool(input, extra);
+  const { options, topology } = ConnectionPool.coreOf(pool);
   topology.keepLanes();
   const retries = new RetryQueue(systemClock, topology, options.maxInFlight);
   const shared: Shared = {
@@ -341,13 +342,7 @@ function firstView(
     retries,
     state: "open",
   };
-  return new View(shared, {
-    timeout: options.commandTimeout,
-    timeoutIsExplicit: false,
-    signal: null,
-    policy: new Retrier(options, retries),
-    buffers: !options.decodeResponses,
-  });
+  return new View(shared, defaultSettings(options, new Retrier(options, retries)));
 }
 
 function isSharedPool(input: unknown): input is SharedPoolOptions {
@@ -364,7 +359,7 @@ function isSharedPool(input: unknown): input is SharedPoolOptions {
 }
 
 function isRepeatable(result: unknown): boolean {
-  return result instanceof Error && "code" in result && isServerState(result as Parameters<typeof isServerState>[0]);
+  return result instanceof ServerError && isServerState(result);
 }
 
 function closed(command: string): ClosedError {

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import type { RetryOptions } from "../base/options.ts";
+import type { ResolvedOptions, RetryOptions } from "../base/options.ts";
 import { NOT_BLOCKING, type Request, type RetryPolicy } from "../commands/request.ts";
 
 /** What can be set anew for the commands of one view: `redis.with(…)`. */
@@ -21,6 +21,17 @@ export interface CommandSettings {
   readonly signal: AbortSignal | null;
   readonly policy: RetryPolicy | null;
   readonly buffers: boolean;
+}
+
+/** The settings where no view has changed them. */
+export function defaultSettings(options: ResolvedOptions, policy: RetryPolicy | null): CommandSettings {
+  return {
+    timeout: options.commandTimeout,
+    timeoutIsExplicit: false,
+    signal: null,
+    policy,
+    buffers: !options.decodeResponses,
+  };
 }
 
 /** Puts a view's settings on a request that is about to be executed. */

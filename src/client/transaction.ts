@@ -1,5 +1,5 @@
 import { WatchError } from "../base/errors.ts";
-import type { Clock } from "../base/clock.ts";
+import { sleep, type Clock } from "../base/clock.ts";
 import type { Arg } from "../commands/spec.ts";
 import { Chain } from "./chain.ts";
 import type { Lease } from "./lease.ts";
@@ -51,8 +51,7 @@ export async function runTransaction<T>(
         );
       }
     }
-    const pause = Math.random() * Math.min(LONGEST_PAUSE, attempt);
-    await new Promise<void>((resolve) => clock.schedule(resolve, pause, true));
+    await sleep(clock, Math.random() * Math.min(LONGEST_PAUSE, attempt));
   }
 }
 

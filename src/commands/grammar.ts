@@ -3,6 +3,7 @@ import { assert } from "../base/assert.ts";
 /** What a value stands for; all go out as strings, only the typings and the key positions tell them apart. */
 export type ValueType = "string" | "int" | "num" | "key" | "shard";
 
+/** One value of the caller's. */
 export interface ValueNode {
   readonly kind: "value";
   readonly name: string;
@@ -33,6 +34,7 @@ export interface ChoiceNode {
   readonly alternatives: readonly (readonly ArgumentNode[])[];
 }
 
+/** Things that may be left out. */
 export interface OptionalNode {
   readonly kind: "optional";
   readonly items: readonly ArgumentNode[];
@@ -51,6 +53,7 @@ export interface CountNode {
   readonly kind: "count";
 }
 
+/** A part of a command's arguments. */
 export type ArgumentNode = ValueNode | EnumNode | BlockNode | ChoiceNode | OptionalNode | TokenNode | CountNode;
 
 const WORDS = /\.\.\.|[[\](){}|,]|[^\s[\](){}|,]+?(?=\.\.\.|[\s[\](){}|,]|$)/g;

@@ -10,7 +10,7 @@ import {
   type TokenNode,
   type ValueNode,
 } from "./grammar.ts";
-import { isArg, isBag, putEnum, putTuples, putValue, type Draft, type Put } from "./put.ts";
+import { isArg, isBag, pairsOf, putEnum, putTuples, putValue, type Draft, type Put } from "./put.ts";
 import { refuseArgument, refuseCall } from "./refuse.ts";
 
 type Bag = Readonly<Record<string, unknown>>;
@@ -161,10 +161,8 @@ function putArgument(argument: Exclude<TokenNode["argument"], ChoiceNode | null>
 /** `[CONFIG {name value}]...`: each pair has the token before it. */
 function eachPair(withToken: Put): Put {
   return (value, draft) => {
-    if (typeof value !== "object" || value === null) {
-      return refuseArgument(draft.command, "pairs", "an object, a Map or an array of pairs", value);
-    }
-    const rows: unknown[] = Array.isArray(value) ? value : value instanceof Map ? [...value] : Object.entries(value);
+    const rows = pairsOf(value);
+    if (rows === null) return refuseArgument(draft.command, "pairs", "an object, a Map or an array of pairs", value);
     for (const row of rows) {
       if (!Array.isArray(row) || row.length !== 2)
         refuseArgument(draft.command, "pairs", "arrays of 2 values each", row);

@@ -37,7 +37,7 @@ export function putTuples(node: BlockNode, label: string, mayBeEmpty: boolean): 
   const puts = node.items.map((item) => putValue(`${label} ${jsName((item as ValueNode).name)}`));
   const expected = size === 2 ? "an object, a Map or an array of pairs" : `an array of arrays of ${size} values each`;
   return (value, draft) => {
-    const rows = Array.isArray(value) ? (value as unknown[]) : size === 2 ? entriesOf(value) : null;
+    const rows = size === 2 ? pairsOf(value) : Array.isArray(value) ? (value as unknown[]) : null;
     if (rows === null) refuseArgument(draft.command, label, expected, value);
     if (rows.length === 0 && !mayBeEmpty) refuseCall(draft.command, label, `expected at least one, got none`);
     for (const row of rows) {
@@ -56,8 +56,9 @@ function refuseRow(command: string, label: string, size: number, row: unknown): 
   return refuseCall(command, label, `expected arrays of ${size} values each, got ${got}`);
 }
 
-/** The pairs of an object or a Map; null for anything else. */
-function entriesOf(value: unknown): unknown[] | null {
+/** The pairs of an array, a Map or an object, not yet looked at; null for anything else. */
+export function pairsOf(value: unknown): unknown[] | null {
+  if (Array.isArray(value)) return value;
   if (typeof value !== "object" || value === null) return null;
   if (value instanceof Map) return [...value];
   return isBag(value) ? Object.entries(value) : null;

@@ -106,9 +106,10 @@ export class ReplyCompiler {
   /** RESP3 has doubles, RESP2 sends them as text. */
   readonly #number: ReplyTransform = (reply) => {
     if (typeof reply === "number") return reply;
-    if (typeof reply === "string") return parseDouble(reply);
-    if (reply instanceof Uint8Array) return parseDouble(fieldText(reply));
-    return this.#wrong("a number", reply);
+    const text = reply instanceof Uint8Array ? fieldText(reply) : reply;
+    if (typeof text !== "string") return this.#wrong("a number", reply);
+    const number = parseDouble(text);
+    return Number.isNaN(number) && !/^-?nan$/i.test(text) ? this.#wrong("a number", reply) : number;
   };
 
   /** Status words and cursors are strings for readers of Buffers too. */
@@ -188,7 +189,7 @@ export class ReplyCompiler {
   #toMap(reply: Reply, of: Step): NullMap {
     const map = Object.create(null) as NullMap;
     if (Array.isArray(reply)) {
-      const nested = Array.isArray(reply[0]);
+      const nested = this.#areNested(reply);
       for (let index = 0; index < reply.length; index += nested ? 1 : 2) {
         const key = nested ? (reply[index] as Reply[])[0] : reply[index];
         const value = (nested ? (reply[index] as Reply[])[1] : reply[index + 1]) as Reply;
@@ -209,7 +210,7 @@ export class ReplyCompiler {
     return (reply) => {
       if (!Array.isArray(reply)) return this.#wrong("an array of pairs", reply);
       const pairs: [unknown, unknown][] = [];
-      const nested = Array.isArray(reply[0]);
+      const nested = this.#areNested(reply);
       for (let index = 0; index < reply.length; index += nested ? 1 : 2) {
         const first = (nested ? (reply[index] as Reply[])[0] : reply[index]) as Reply;
         const second = (nested ? (reply[index] as Reply[])[1] : reply[index + 1]) as Reply;
@@ -219,6 +220,16 @@ export class ReplyCompiler {
     };
   }
 
+  /** Whether each pair is an array of its own; else they are flat. */
+  #areNested(reply: Reply[]): boolean {
+    if (!Array.isArray(reply[0])) {
+      if (reply.length % 2 !== 0) this.#wrong("pairs", reply);
+      return false;
+    }
+    for (const pair of reply) if (!Array.isArray(pair) || pair.length < 2) this.#wrong("pairs", reply);
+    return true;
+  }
+
   #first(key: Step, value: Step): ReplyTransform {
     const pairs = this.#pairs(key, value);
     return (reply) => (reply === null ? null : ((pairs(reply) as unknown[])[0] ?? null));
@@ -226,7 +237,8 @@ export class ReplyCompiler {
 
   #wrong(expected: string, reply: Reply): never {
     const command = this.#command;
-    throw new ProtocolError(`${command}: expected ${expected} as its reply, got ${kindOfReply(reply)}`, { command });
+    const message = `${command}: expected ${expected} as its reply, got ${kindOfReply(reply)}: is this a Redis server, or a proxy that changes replies? call() gives the reply as it is`;
+    throw new ProtocolError(message, { command });
   }
 }
 

@@ -1,6 +1,6 @@
 import { ignoreAbort, onAbort } from "../base/abort.ts";
 import { assert } from "../base/assert.ts";
-import { RedisError, ServerError } from "../base/errors.ts";
+import { ProtocolError, RedisError, ServerError } from "../base/errors.ts";
 import { payloadBytes, type Payload } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { Arg, CommandSpec, Effect, ReplyTransform, Route } from "./spec.ts";
@@ -223,7 +223,7 @@ export class Request {
       // Such as the EXECABORT of a MULTI block: the policy may send it again.
       this.state = "queued";
       if (error instanceof RedisError) this.fail(error);
-      else this.reject(error);
+      else this.reject(unreadable(error, this.spec.name));
       return;
     }
     if (this.signal !== null) ignoreAbort(this.signal, this);
@@ -250,6 +250,13 @@ export class Request {
     this.holder = null;
     holder?.finished(this);
   }
+}
+
+/** The error for a reply whose form is so far from the command's own that reading it failed half-way. */
+export function unreadable(cause: unknown, command: string): RedisError {
+  if (cause instanceof RedisError) return cause;
+  const message = `${command}: its reply has another form than this command's: is this a Redis server, or a proxy that changes replies?`;
+  return new ProtocolError(message, { command, cause });
 }
 
 /** The one verb of everything that can run a command: a connection, a pool, a topology. */

@@ -12,6 +12,7 @@ export type Shape =
   | { readonly kind: "pairs" | "first"; readonly key: Shape; readonly value: Shape }
   | { readonly kind: "union"; readonly of: readonly Shape[] };
 
+/** A field of a record. */
 export interface ShapeField {
   readonly name: string;
   readonly shape: Shape;

@@ -3,6 +3,9 @@ import type { Reply } from "../protocol/reply.ts";
 /** What repeating a command does to the end state; decides which retries are allowed. */
 export type Effect = "read" | "overwrite" | "accumulate";
 
+/** The order of the effects, from what may always be repeated to what never may; `none` is below them all. */
+export const EFFECT_RANK: Readonly<Record<Effect | "none", number>> = { none: 0, read: 1, overwrite: 2, accumulate: 3 };
+
 /**
  * Where a command may run.
  * - `share`      on a lane, together with everybody else's commands

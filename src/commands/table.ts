@@ -7,11 +7,18 @@ import { ReplyCompiler } from "./replies.ts";
 import { NOT_BLOCKING, Request } from "./request.ts";
 import type { BlockTime, Row } from "./row.ts";
 import { replyTypes, rows } from "./table.generated.ts";
-import type { Arg, CommandSpec, Effect, KeyPositions, ReplyTransform, Route } from "./spec.ts";
+import {
+  EFFECT_RANK,
+  type Arg,
+  type CommandSpec,
+  type Effect,
+  type KeyPositions,
+  type ReplyTransform,
+  type Route,
+} from "./spec.ts";
 
 const EFFECTS: Readonly<Record<string, Effect>> = { r: "read", o: "overwrite", a: "accumulate" };
 const ROUTES: Readonly<Record<string, Route>> = { s: "share", l: "lease", b: "subscribe" };
-const RANK: Readonly<Record<Effect, number>> = { read: 0, overwrite: 1, accumulate: 2 };
 
 /** What an option changes: `if get: string?`, `accumulate if incr`, `lease if block`. */
 interface Rules {
@@ -37,12 +44,15 @@ export class Command implements CommandSpec {
   /** What turns the reply into its documented form when no option changes it. */
   readonly transform: ReplyTransform | null;
   readonly blocks: BlockTime | null;
-  readonly #row: Row;
+  /** The arguments as the grammar has them. */
+  readonly grammar: string;
+  /** The rules as the row has them; empty for none. */
+  readonly #ruleText: string;
   #plan: Plan | null = null;
   #rules: Rules | null = null;
 
   constructor(row: Row) {
-    const [name, code, keys, quick, , reply, blocks] = row;
+    const [name, code, keys, quick, grammar, reply, blocks, rules] = row;
     const tokens = name.split(" ");
     this.name = name;
     this.head = encodeHead(tokens);
@@ -53,12 +63,8 @@ export class Command implements CommandSpec {
     this.quick = quick;
     this.blocks = blocks;
     this.transform = reply === "" ? null : this.#compile(reply);
-    this.#row = row;
-  }
-
-  /** The arguments as the grammar has them. */
-  get grammar(): string {
-    return this.#row[4];
+    this.grammar = grammar;
+    this.#ruleText = rules;
   }
 
   /**
@@ -67,7 +73,7 @@ export class Command implements CommandSpec {
    * @throws OptionsError for arguments that do not fit
    */
   build(given: readonly unknown[]): Request {
-    this.#plan ??= new Plan(this.name, parseGrammar(this.#row[4]));
+    this.#plan ??= new Plan(this.name, parseGrammar(this.grammar));
     const { args, given: options } = this.#plan.draft(given);
     return this.#request(args, options, true);
   }
@@ -81,11 +87,11 @@ export class Command implements CommandSpec {
     const payload = encodeCommand(this.name, this.head, this.headLength, args);
     const wait = blockTime(this.blocks, args);
     let { transform, route, effect } = this as { transform: ReplyTransform | null; route: Route; effect: Effect };
-    if (this.#row[7] !== "") {
+    if (this.#ruleText !== "") {
       const rules = (this.#rules ??= this.#readRules());
       const names = options ?? wordsAmong(args);
       for (const rule of rules.effects) {
-        if (RANK[rule.effect] > RANK[effect] && this.#holds(rule.when, names, args)) effect = rule.effect;
+        if (EFFECT_RANK[rule.effect] > EFFECT_RANK[effect] && this.#holds(rule.when, names, args)) effect = rule.effect;
       }
       for (const rule of rules.replies) {
         if (!this.#holds(rule.when, names, args)) continue;
@@ -116,7 +122,7 @@ export class Command implements CommandSpec {
     const replies: { when: Condition; transform: ReplyTransform | null }[] = [];
     const effects: { when: Condition; effect: Effect }[] = [];
     let leasesWhenBlocking = false;
-    for (const rule of this.#row[7].split(" ; ")) {
+    for (const rule of this.#ruleText.split(" ; ")) {
       const reply = /^if (\S+): (.*)$/.exec(rule);
       if (reply !== null) {
         replies.push({ when: condition(reply[1] as string), transform: this.#compile(reply[2] as string) });

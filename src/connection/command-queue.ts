@@ -1,7 +1,7 @@
 import { OptionsError } from "../base/errors.ts";
 import { Ring } from "../base/ring.ts";
 import type { Request } from "../commands/request.ts";
-import { payloadBytes } from "../protocol/encoder.ts";
+import { payloadBytes, type Payload } from "../protocol/encoder.ts";
 
 /** One socket write takes at most about so much; the rest can still be taken back while the socket is full. Bytes. */
 const WRITE_LIMIT = 1 << 20;
@@ -43,7 +43,7 @@ export class CommandQueue {
   }
 
   /** Marks the next commands as written and gives their bytes; an empty string when there are none. */
-  take(): string | readonly (string | Buffer)[] {
+  take(): Payload {
     const ring = this.#ring;
     let text = "";
     let bytes = 0;
@@ -132,7 +132,8 @@ export class CommandQueue {
 function refuseIfResized(request: Request): void {
   if (payloadBytes(request.payload) === request.bytes) return;
   const command = request.spec.name;
-  request.reject(
+  // Not only its promise: whoever holds the connection for it has to hear of it, too.
+  request.fail(
     new OptionsError(
       command,
       `${command} was not sent: one of its Buffers changed its length after the call; keep it as it is until the reply`,

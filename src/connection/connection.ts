@@ -235,7 +235,12 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   wantsBuffers(): boolean {
     // RESP2 sends messages as plain arrays, which must be as binary-safe as pushes are.
-    return this.onMessage !== null || (this.#queue.head?.buffers ?? false);
+    if (this.onMessage !== null) return true;
+    const request = this.#queue.head;
+    if (request !== undefined) return request.buffers;
+    // At its first byte already: what follows must not become the reply of a command that is sent meanwhile.
+    this.#unasked();
+    return false;
   }
 
   onReply(reply: Reply): void {
@@ -322,7 +327,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   #lost(outcome: "not-sent" | "unknown", reason: CloseReason, cause?: unknown, command?: string): ConnectionLostError {
     const known = outcome === "unknown" ? "it may have run" : "it was not sent";
-    const why = cause instanceof Error ? `: ${cause.message}` : "";
+    let why = cause instanceof Error ? `: ${cause.message}` : "";
+    if (reason === "unread") why = ": its lease was given back too early, await every command before (`return await`)";
     const message = `the connection to ${this.node} ended (${reason}${why})${command === undefined ? "" : ` with ${command} on it; ${known}`}`;
     return new ConnectionLostError(outcome, reason, message, {
       node: this.node,

@@ -85,6 +85,11 @@ async function run(connection: Connection, options: ResolvedOptions, list: reado
   return info;
 }
 
+/** What to log in with; null where no password is used. The function is the user's, and may take its time or throw. */
+export async function askCredentials(options: ResolvedOptions): Promise<Credentials | null> {
+  return options.credentials === null ? null : options.credentials();
+}
+
 /**
  * Brings a connection into its session: protocol, user, name, database.
  *
@@ -93,15 +98,15 @@ async function run(connection: Connection, options: ResolvedOptions, list: reado
 export async function handshake(
   connection: Connection,
   options: ResolvedOptions,
+  credentials: Credentials | null,
   protocol: 2 | 3 = options.protocol,
 ): Promise<void> {
-  const credentials = options.credentials === null ? null : await options.credentials();
   try {
     connection.credentials = credentials;
     connection.opened(await run(connection, options, steps(options, protocol, credentials)));
   } catch (error) {
     if (!(error instanceof NoResp3)) throw error;
-    await handshake(connection, options, 2);
+    await handshake(connection, options, credentials, 2);
   }
 }
 
@@ -126,7 +131,7 @@ export async function cleanUp(connection: Connection, options: ResolvedOptions):
       await Promise.all(session.repairs().map(([name, ...args]) => connection.execute(buildCall(name, args))));
     } else {
       await connection.execute(buildCall("RESET", []));
-      await handshake(connection, options);
+      await handshake(connection, options, await askCredentials(options));
     }
   } catch {
     // Whatever went wrong, the connection is not clean; its owner destroys it and counts that.

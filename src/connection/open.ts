@@ -3,7 +3,7 @@ import { ConnectError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import { connectTimeout, toConnectError } from "./connect-error.ts";
 import { Connection } from "./connection.ts";
-import { handshake } from "./handshake.ts";
+import { askCredentials, handshake } from "./handshake.ts";
 import type { Dialler } from "./transport.ts";
 
 /**
@@ -21,7 +21,7 @@ export async function openConnection(
 ): Promise<Connection> {
   const connection = new Connection(options.node, options.db, options.socketTimeout, clock);
   const attempt = new AbortController();
-  let step = "no connection";
+  let step = options.credentials === null || options.credentialsAreStatic ? "no connection" : "credentials() has not settled";
   const timer = clock.schedule(() => attempt.abort(connectTimeout(step, options)), options.connectTimeout, true);
   const cancel = (): void =>
     attempt.abort(
@@ -34,9 +34,13 @@ export async function openConnection(
     });
   });
   const ready = async (): Promise<void> => {
+    // Asked before dialling: a full server says so at once and hangs up, which must be read as its reply to the handshake.
+    const credentials = await askCredentials(options);
+    attempt.signal.throwIfAborted();
+    step = "no connection";
     connection.attach(await dialler.dial(connection, attempt.signal));
     step = "connected, but no reply to the handshake";
-    await handshake(connection, options);
+    await handshake(connection, options, credentials);
   };
   signal.addEventListener("abort", cancel);
   if (signal.aborted) cancel();

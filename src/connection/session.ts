@@ -68,7 +68,10 @@ export class SessionShadow {
       if (request.spec.name === "MULTI") this.#worsen();
       this.observe(part, replies[index] ?? null);
     }
-    if (request.spec.name === "MULTI") this.#endTransaction();
+    if (request.spec.name !== "MULTI") return;
+    // Where MULTI itself was refused, its EXEC has ended nothing.
+    if (replies[0] instanceof ServerError) this.#worsen();
+    else this.#endTransaction();
   }
 
   /** What is to be done before the next borrower. */
@@ -104,8 +107,8 @@ export class SessionShadow {
       return;
     }
     if (reply instanceof ServerError) {
-      // A refused EXEC (EXECABORT) has ended the transaction all the same.
-      if (name === "EXEC") this.#endTransaction();
+      // A refused EXEC (EXECABORT) has ended the transaction all the same; one without MULTI has not ended a WATCH.
+      if (name === "EXEC" && this.#multi) this.#endTransaction();
       return;
     }
     // Inside MULTI the command has only been queued: whether it ran is not worth following.

@@ -1,6 +1,7 @@
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import type { ResolvedOptions } from "../base/options.ts";
+import type { Payload } from "../protocol/encoder.ts";
 import { connectErrorFrom } from "./connect-error.ts";
 import type { Dialler, Transport, TransportListener } from "./transport.ts";
 
@@ -23,7 +24,7 @@ class SocketTransport implements Transport {
     socket.on("close", () => listener.onClose(failure));
   }
 
-  write(data: string | readonly (string | Buffer)[]): boolean {
+  write(data: Payload): boolean {
     const socket = this.#socket;
     if (typeof data === "string") return socket.write(data, "latin1");
     socket.cork();

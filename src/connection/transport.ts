@@ -1,10 +1,12 @@
+import type { Payload } from "../protocol/encoder.ts";
+
 /**
  * A byte stream to one server, the only thing that a connection knows of the network. Made by `socket.ts` (TCP, TLS, unix
  * socket); a simulation makes its own.
  */
 export interface Transport {
-  /** Sends bytes; a string holds one byte per character. Returns false when more is to wait for `onDrain`. */
-  write(data: string | readonly (string | Buffer)[]): boolean;
+  /** Sends bytes. Returns false when more is to wait for `onDrain`. */
+  write(data: Payload): boolean;
   /** Ends the stream at once. `onClose` follows. */
   destroy(): void;
 }

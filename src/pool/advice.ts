@@ -41,7 +41,9 @@ export interface SizingAdvice {
 const BUFFER = 10;
 /** Where every connection was out, callers waited, and the need is not known: half as many again as the mean. */
 const BURST = 1.5;
-/** What other clients of the same server are left with. */
+/** Spare leases, as a share of those that are needed. */
+const SPARE = 0.2;
+/** The share of the server's clients that the pool may take; the rest is left to others. */
 const SERVER_SHARE = 0.8;
 
 /** Advises on a pool's size from measured load; sources: the rule of thumb of the requirements, and Little's law. */
@@ -51,7 +53,7 @@ export function adviseSize(load: LoadSample): SizingAdvice {
   const shared = Math.max(1, load.lanes) + load.subscribers;
   const saturated = load.mostLeased + shared > load.maxConnections;
   const leases = saturated ? Math.max(load.mostLeased, Math.ceil(concurrentLeases * BURST)) : load.mostLeased;
-  const wanted = shared + leases + Math.ceil(leases * 0.2);
+  const wanted = shared + leases + Math.ceil(leases * SPARE);
   const limit = load.maxClients === null ? Infinity : Math.max(1, Math.floor(load.maxClients * SERVER_SHARE));
   const maxConnections = Math.min(wanted, limit);
   return {

@@ -25,11 +25,11 @@ export function reservesOne(demand: Pick<Demand, "keepsLane" | "activeLanes" | "
 /** How many connections to open. One that is being opened serves whoever comes first. */
 export function connectionsToOpen(demand: Demand): number {
   const lane = demand.wantsLane ? 1 : 0;
-  const short = Math.max(0, demand.minConnections - demand.total);
-  const wanted = Math.max(lane + demand.waiting, short) - demand.connecting;
   // The last connection is kept for the shared commands, so that blocked ones never stall them.
   const reserve = lane === 0 && reservesOne(demand) ? 1 : 0;
-  return Math.max(0, Math.min(wanted, demand.room - reserve));
+  const wanted = Math.min(lane + demand.waiting - demand.connecting, demand.room - reserve);
+  const short = Math.min(demand.minConnections - demand.total - demand.connecting, demand.room);
+  return Math.max(0, wanted, short);
 }
 
 /** What becomes of a connection that was given back: lent again, repaired first, or ended for a reason. */

@@ -71,16 +71,7 @@ export class Housekeeper {
 
   /** Leases that are held for longer than `leakThreshold`. */
   leaks(): LeaseLeak[] {
-    const { clock, options, roster } = this.#house;
-    if (options.leakThreshold === 0) return [];
-    const now = clock.now();
-    const leaks: LeaseLeak[] = [];
-    for (const entry of roster.all) {
-      const heldFor = now - entry.since;
-      if (entry.state !== "leased" || entry.stack === null || heldFor < options.leakThreshold) continue;
-      leaks.push({ node: options.node, heldFor, stack: entry.stack });
-    }
-    return leaks;
+    return Array.from(this.#overdue(this.#house.clock.now()), ([, leak]) => leak);
   }
 
   #arm(): void {
@@ -93,7 +84,7 @@ export class Housekeeper {
     const now = clock.now();
     this.#reap(now);
     for (const entry of roster.all) this.#check(entry, now);
-    if (options.leakThreshold > 0) this.#report(now);
+    this.#report(now);
     this.#askCredentials(now);
     this.#house.roundEnded();
     if (this.#state !== "working") return;
@@ -153,14 +144,20 @@ export class Housekeeper {
   }
 
   #report(now: number): void {
-    for (const entry of this.#house.roster.all) {
-      const heldFor = now - entry.since;
-      if (entry.state !== "leased" || entry.reported || entry.stack === null) continue;
-      if (heldFor < this.#house.options.leakThreshold) continue;
+    for (const [entry, leak] of this.#overdue(now)) {
+      if (entry.reported) continue;
       entry.reported = true;
-      if (events.leaseLeaked.hasSubscribers) {
-        events.leaseLeaked.publish({ node: this.#house.options.node, heldFor, stack: entry.stack });
-      }
+      if (events.leaseLeaked.hasSubscribers) events.leaseLeaked.publish(leak);
+    }
+  }
+
+  *#overdue(now: number): Generator<[Entry, LeaseLeak]> {
+    const { options, roster } = this.#house;
+    if (options.leakThreshold === 0) return;
+    for (const entry of roster.all) {
+      const heldFor = now - entry.since;
+      if (entry.state !== "leased" || entry.stack === null || heldFor < options.leakThreshold) continue;
+      yield [entry, { node: options.node, heldFor, stack: entry.stack }];
     }
   }
 

@@ -23,14 +23,18 @@ const REST = 60;
  * a second one then only halves the batches. Only a measured gain keeps it.
  */
 export class LaneTuner {
-  #state: "resting" | "watching" | "trying" = "watching";
+  #state: "resting" | "watching" | "opening" | "trying" = "watching";
   #periods = 0;
+  /** Lanes of the trial. */
+  #target = 0;
   #before = 0;
   #best = 0;
 
   /** Called once a period. @returns how many lanes there should be */
   decide(sample: LaneSample): number {
     this.#periods++;
+    if (this.#state === "opening") this.#await(sample);
+    if (this.#state === "opening") return this.#target;
     if (this.#state === "trying") return this.#judge(sample);
     if (this.#state === "resting") {
       if (this.#periods >= REST) this.#become("watching");
@@ -44,8 +48,15 @@ export class LaneTuner {
     }
     this.#before = Math.max(this.#before, sample.commands);
     if (this.#periods < TRIAL) return sample.lanes;
-    this.#become("trying");
-    return sample.lanes + 1;
+    this.#become("opening");
+    this.#target = sample.lanes + 1;
+    return this.#target;
+  }
+
+  /** The lane of the trial may have to be opened first, and there may be no room for it. */
+  #await(sample: LaneSample): void {
+    if (sample.lanes >= this.#target) this.#become("trying");
+    else if (this.#periods >= TRIAL) this.#become("resting");
   }
 
   #judge(sample: LaneSample): number {
@@ -53,13 +64,13 @@ export class LaneTuner {
     if (this.#periods < TRIAL) return sample.lanes;
     const helped = this.#best > this.#before * GAIN;
     this.#become(helped ? "watching" : "resting");
-    return helped ? sample.lanes : Math.max(1, sample.lanes - 1);
+    return helped ? sample.lanes : Math.max(1, Math.min(sample.lanes, this.#target - 1));
   }
 
-  #become(state: "resting" | "watching" | "trying"): void {
+  #become(state: "resting" | "watching" | "opening" | "trying"): void {
     this.#state = state;
     this.#periods = 0;
     this.#best = 0;
-    if (state !== "trying") this.#before = 0;
+    if (state === "watching" || state === "resting") this.#before = 0;
   }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { CommandTimeoutError, type ConnectError, type RedisError } from "../base/errors.ts";
+import { CommandTimeoutError, type RedisError } from "../base/errors.ts";
 import { Ring } from "../base/ring.ts";
 import type { Request } from "../commands/request.ts";
 import type { CloseReason, Connection } from "../connection/connection.ts";
@@ -127,7 +127,7 @@ export class Lanes {
    * Ends the waiting commands whose time is up, and drops those that were settled otherwise.
    * @returns how many ran out of time
    */
-  expire(now: number, node: string, lastError: ConnectError | null): number {
+  expire(now: number, node: string, lastError: RedisError | null): number {
     if (this.#pending.size === 0) return 0;
     const late: Request[] = [];
     const due = now >= this.#nextDeadline;
@@ -143,18 +143,25 @@ export class Lanes {
       return false;
     });
     this.#nextDeadline = next;
-    for (const request of late) request.cancel(waitedTooLong(request, node, lastError));
+    const connecting = this.#roster.count("connecting") > 0;
+    for (const request of late) request.cancel(waitedTooLong(request, node, lastError, connecting));
     return late.length;
   }
 }
 
-function waitedTooLong(request: Request, node: string, lastError: ConnectError | null): CommandTimeoutError {
+function waitedTooLong(
+  request: Request,
+  node: string,
+  lastError: RedisError | null,
+  connecting: boolean,
+): CommandTimeoutError {
   const command = request.spec.name;
-  const why =
-    lastError === null
-      ? "no connection was free in time: raise maxConnections or hold leases for less time"
-      : lastError.message;
-  const message = `${command} was not sent within ${request.timeout} ms: ${why}`;
+  let why = "no connection was free in time: raise maxConnections or hold leases for less time";
+  if (lastError !== null) why = lastError.message;
+  else if (connecting)
+    why = `${node} was still being connected to: check host, port and tls, or raise the limit above connectTimeout`;
+  const sent = request.outcome === "not-sent" ? "sent" : "sent again";
+  const message = `${command} was not ${sent} within ${request.timeout} ms: ${why}`;
   const cause = lastError === null ? {} : { cause: lastError };
   return new CommandTimeoutError(request.outcome, request.timeout, message, { command, node, ...cause });
 }

@@ -1,5 +1,5 @@
-import type { Clock } from "../base/clock.ts";
-import { CommandTimeoutError, ServerError, type RedisError } from "../base/errors.ts";
+import { sleep, type Clock, type Timer } from "../base/clock.ts";
+import { CommandTimeoutError, RedisError, ServerError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import { TICK } from "../base/ticker.ts";
 import { buildCall } from "../commands/call.ts";
@@ -12,6 +12,8 @@ export interface RunSource {
   readonly clock: Clock;
   readonly options: ResolvedOptions;
   acquire(waiter: Waiter): void;
+  /** So many more bytes of commands wait for a connection; negative: no longer. */
+  runWaits(bytes: number): void;
   /** A waiter is no longer interested. */
   left(): void;
   release(entry: Entry): void;
@@ -33,6 +35,11 @@ export class LeasedRun implements Waiter, RequestHolder {
   readonly #source: RunSource;
   readonly #request: Request;
   #entry: Entry | null = null;
+  #early: Timer | null = null;
+  /** Whether a CLIENT UNBLOCK is on its way to the server. */
+  #asking = false;
+  /** Whether one may still reach the server although nobody waits for it any more. */
+  #stray = false;
   #state: "waiting" | "running" | "unblocking" | "over" = "waiting";
 
   constructor(source: RunSource, request: Request, acquireTimeout: number) {
@@ -43,6 +50,7 @@ export class LeasedRun implements Waiter, RequestHolder {
     this.deadline = Math.min(request.deadline, this.since + acquireTimeout);
     request.state = "queued";
     request.holder = this;
+    source.runWaits(request.bytes);
   }
 
   get isGone(): boolean {
@@ -53,12 +61,13 @@ export class LeasedRun implements Waiter, RequestHolder {
     this.#entry = entry;
     this.#state = "running";
     const request = this.#request;
+    this.#source.runWaits(-request.bytes);
     entry.live.enqueue(request);
     // The server would block beyond the limit: ask it early enough that the answer is here in time.
-    if (request.blockFor !== 0 || request.deadline === Infinity) return;
+    if (request.blockFor !== 0 || request.deadline === Infinity || request.holder !== this) return;
     const early = Math.max(0, request.deadline - this.#source.clock.now() - 3 * TICK);
-    this.#source.clock.schedule(() => {
-      if (this.#state === "running" && request.holder === this) this.cancel(request, this.#timedOut());
+    this.#early = this.#source.clock.schedule(() => {
+      if (this.#state === "running" && request.holder === this) this.#letGo(this.#timedOut());
     }, early);
   }
 
@@ -103,12 +112,17 @@ export class LeasedRun implements Waiter, RequestHolder {
       const command = buildCall("CLIENT", ["UNBLOCK", id]);
       command.deadline = limit;
       command.timeout = options.socketTimeout;
+      this.#asking = true;
       try {
         await this.#source.executeUrgent(command);
       } catch (error) {
         if (error instanceof ServerError) break; // not allowed: nothing more can be done than to give the connection up
+        this.#stray ||= !(error instanceof RedisError) || error.outcome === "unknown";
+      } finally {
+        this.#asking = false;
+        if (this.isGone) this.#giveBack();
       }
-      await new Promise<void>((resolve) => clock.schedule(resolve, TICK / 2, true));
+      await sleep(clock, TICK / 2);
     }
     this.#abandon(reason);
   }
@@ -125,18 +139,35 @@ export class LeasedRun implements Waiter, RequestHolder {
 
   #end(): void {
     if (this.#state === "over") return;
+    if (this.#state === "waiting") this.#source.runWaits(-this.#request.bytes);
     this.#state = "over";
+    this.#early?.cancel();
+    this.#source.runEnded(this);
+    // A CLIENT UNBLOCK that is still on its way would end the command of the next borrower.
+    if (!this.#asking || this.#request.state === "abandoned") this.#giveBack();
+  }
+
+  #giveBack(): void {
     const entry = this.#entry;
     this.#entry = null;
-    this.#source.runEnded(this);
+    if (entry === null) return;
     // After the reply was taken off the queue, which its connection does as soon as this call has returned.
-    if (entry !== null) queueMicrotask(() => this.#source.release(entry));
+    queueMicrotask(() => {
+      if (this.#stray) entry.live.close("unclean");
+      else this.#source.release(entry);
+    });
   }
 
   /** Its pool closes: a blocked command is let go of; anything else comes to its end, for it may have run already. */
   close(reason: RedisError): void {
     const { parts, blockFor } = this.#request;
-    if (parts === null && blockFor !== NOT_BLOCKING) this.#request.cancel(reason);
+    if (parts === null && blockFor !== NOT_BLOCKING) this.#letGo(reason);
+  }
+
+  /** Cancels for a reason of the library's own, whose outcome must be true of a command that is still unwritten, too. */
+  #letGo(reason: RedisError): void {
+    if (this.#request.state === "queued") reason.outcome = "not-sent";
+    this.#request.cancel(reason);
   }
 
   #timedOut(): CommandTimeoutError {

@@ -45,7 +45,10 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   readonly #meter: LoadMeter;
   readonly #runs = new Set<LeasedRun>();
   #state: PoolState = "open";
+  #waitingBytes = 0;
   #ticking = false;
+  /** Whether the next lease that comes back is used to ask the server for its limit. */
+  #asksNextLease = false;
   #whenClosed: (() => void) | null = null;
 
   constructor(parts: NodePoolParts) {
@@ -109,7 +112,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   #share(request: Request): void {
-    const full = this.#fullQueue(this.#lanes.outstanding, this.#lanes.queuedBytes + request.bytes);
+    const full = this.#fullQueue(this.#lanes.outstanding, this.#lanes.queuedBytes + this.#waitingBytes + request.bytes);
     if (full !== null) {
       this.#refuse(request, full);
       return;
@@ -135,9 +138,19 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   #runAlone(request: Request): void {
+    // How many may wait is bounded by maxWaiting.
+    const full = this.#fullQueue(0, this.#lanes.queuedBytes + this.#waitingBytes + request.bytes);
+    if (full !== null) {
+      this.#refuse(request, full);
+      return;
+    }
     const run = new LeasedRun(this, request, this.options.acquireTimeout);
     this.#runs.add(run);
     this.acquire(run);
+  }
+
+  runWaits(bytes: number): void {
+    this.#waitingBytes += bytes;
   }
 
   runEnded(run: LeasedRun): void {
@@ -182,6 +195,8 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     const verdict = this.#state === "closed" ? "closed" : verdictOn(entry, now);
     if (verdict === "repair") {
       void this.#repair(entry);
+    } else if (verdict === "idle" && this.#asksNextLease) {
+      void this.#askServerOn(entry);
     } else if (verdict === "idle") {
       this.roster.moveTo(entry, "idle", now);
       this.#supply.balance();
@@ -197,6 +212,14 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     limit.cancel();
     if (clean) this.checked(entry);
     else entry.live.close("unclean");
+  }
+
+  /** Between two borrowers, for a pool of leases alone has no lane to ask on. */
+  async #askServerOn(entry: Entry): Promise<void> {
+    this.#asksNextLease = false;
+    this.roster.moveTo(entry, "repairing", this.clock.now());
+    await this.#meter.askServer({ execute: (request) => this.executeOn(entry, request) });
+    this.checked(entry);
   }
 
   checked(entry: Entry): void {
@@ -243,6 +266,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   #startTicking(): void {
+    if (this.#state === "closed") return; // what still comes is refused at once and has no deadline
     this.#ticking = true;
     tickerOf(this.clock).add(this);
   }
@@ -269,6 +293,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     const full = this.roster.lanes.some((entry) => entry.live.isFull);
     const wanted = this.#meter.sample(this.#holdings(), { lanes: lanes.active, outstanding: lanes.outstanding, full });
     this.#supply.adjustLanes(wanted);
+    this.#asksNextLease = this.#meter.wantsServerLimit && lanes.active === 0;
     if (this.#meter.wantsServerLimit && lanes.active > 0) void this.#meter.askServer(this);
     this.#supply.balance();
   }
@@ -276,8 +301,14 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   // --- what is told ---
 
   stats(): PoolStats {
-    const { maxConnections } = this.options;
-    return { ...snapshot(this.roster, this.#lanes, this.#supply.waiters.size, this.#counters), maxConnections };
+    return snapshot({
+      maxConnections: this.options.maxConnections,
+      roster: this.roster,
+      lanes: this.#lanes,
+      waiting: this.#supply.waiters.size,
+      waitingBytes: this.#waitingBytes,
+      counters: this.#counters,
+    });
   }
 
   advise(): SizingAdvice {

@@ -2,7 +2,7 @@ import { setMaxListeners } from "node:events";
 import { backoffDelay } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 import { events } from "../base/diagnostics.ts";
-import type { ConnectError } from "../base/errors.ts";
+import type { ConnectError, RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Connection } from "../connection/connection.ts";
 import type { Budget } from "./budget.ts";
@@ -10,6 +10,9 @@ import { Entry, type Roster } from "./roster.ts";
 
 /** How long a full server keeps the cap low, ms: long enough not to knock again at once, short enough to recover. */
 const FULL_SERVER_PAUSE = 5000;
+
+/** A connection that lived shorter than this died young, ms. */
+export const INFANCY: number = 500;
 
 /** Opens one connection; the pool is given this and knows no topology. */
 export type Open = (signal: AbortSignal) => Promise<Connection>;
@@ -33,10 +36,13 @@ export class Opener {
   readonly #listener: OpenerListener;
   readonly #stop = new AbortController();
   #failures = 0;
+  #youngDeaths = 0;
+  #diedYoungAt = 0;
   #pausedUntil = 0;
   #cap = Infinity;
   #capUntil = 0;
   #lastError: ConnectError | null = null;
+  #youngDeath: RedisError | null = null;
 
   constructor(
     open: Open,
@@ -56,9 +62,9 @@ export class Opener {
     setMaxListeners(0, this.#stop.signal);
   }
 
-  /** Why the latest attempt failed; null after a success. */
-  get lastError(): ConnectError | null {
-    return this.#lastError;
+  /** Why there is no connection: the latest attempt failed, or what came of it ended at once; null after a success. */
+  get lastError(): RedisError | null {
+    return this.#lastError ?? this.#youngDeath;
   }
 
   /** How many more connections may be opened now. */
@@ -80,11 +86,15 @@ export class Opener {
   }
 
   /** A connection died young: wait before the next one, or a server that hangs up would be dialled in a hot loop. */
-  penalise(): void {
+  diedYoung(error: RedisError | null): void {
     const now = this.#clock.now();
-    if (now < this.#pausedUntil) return;
-    this.#failures++;
-    this.#pausedUntil = now + backoffDelay(this.#options.reconnect, this.#failures - 1);
+    this.#youngDeath = error;
+    // Each of them was a success before, so their failures are counted apart, until there was none for a while.
+    if (now - this.#diedYoungAt > 2 * this.#options.reconnect.maxDelay + INFANCY) this.#youngDeaths = 0;
+    this.#diedYoungAt = now;
+    if (now < this.#pausedUntil) return; // one of several that ended together
+    this.#youngDeaths++;
+    this.#pausedUntil = now + backoffDelay(this.#options.reconnect, this.#youngDeaths);
   }
 
   /** Ends all attempts. */
@@ -110,11 +120,16 @@ export class Opener {
     }
     this.#failures = 0;
     this.#lastError = null;
+    this.#youngDeath = null;
   }
 
   #failed(error: ConnectError): void {
     this.#lastError = error;
-    this.penalise();
+    const now = this.#clock.now();
+    if (now >= this.#pausedUntil) {
+      this.#failures++;
+      this.#pausedUntil = now + backoffDelay(this.#options.reconnect, this.#failures);
+    }
     if (error.code === "ERR_CONNECT_MAX_CLIENTS") {
       this.#cap = Math.max(1, this.#roster.total);
       this.#capUntil = this.#clock.now() + FULL_SERVER_PAUSE;

@@ -1,4 +1,4 @@
-import { ClosedError, PoolTimeoutError, QueueFullError, type ConnectError } from "../base/errors.ts";
+import { ClosedError, ConnectError, PoolTimeoutError, QueueFullError, type RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Request } from "../commands/request.ts";
 import type { PoolStats } from "./stats.ts";
@@ -19,13 +19,12 @@ export function waitedTooLong(
   waiter: Waiter,
   stats: PoolStats,
   options: ResolvedOptions,
-  lastError: ConnectError | null,
+  lastError: RedisError | null,
 ): PoolTimeoutError {
   const { maxConnections, node } = options;
-  const remedy =
-    lastError === null
-      ? "raise maxConnections or hold leases for less time"
-      : `the latest attempt to connect failed: ${lastError.message}`;
+  let remedy = "raise maxConnections or hold leases for less time";
+  if (lastError instanceof ConnectError) remedy = `the latest attempt to connect failed: ${lastError.message}`;
+  else if (lastError !== null) remedy = `the latest connection did not last: ${lastError.message}`;
   const message = `no connection within ${waiter.timeout} ms (${occupancy(stats, options)}): ${remedy}`;
   const state = { leased: stats.leased, waiting: stats.waiting, maxConnections };
   return new PoolTimeoutError(waiter.timeout, state, message, {

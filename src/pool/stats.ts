@@ -69,15 +69,23 @@ export class Counters {
   }
 }
 
+/** What the stats are taken from. */
+export interface StatsSources {
+  readonly maxConnections: number;
+  readonly roster: Roster;
+  readonly lanes: Lanes;
+  /** Callers who wait for a connection of their own. */
+  readonly waiting: number;
+  /** Bytes of the commands that they wait with. */
+  readonly waitingBytes: number;
+  readonly counters: Counters;
+}
+
 /** The stats of this moment. */
-export function snapshot(
-  roster: Roster,
-  lanes: Lanes,
-  waiting: number,
-  counters: Counters,
-): Omit<PoolStats, "maxConnections"> {
+export function snapshot(sources: StatsSources): PoolStats {
+  const { maxConnections, roster, lanes, waiting, counters } = sources;
   let inFlight = lanes.pending;
-  let { queuedBytes } = lanes;
+  let queuedBytes = lanes.queuedBytes + sources.waitingBytes;
   for (const entry of roster.all) {
     if (entry.connection === null) continue;
     inFlight += entry.live.outstanding;
@@ -85,6 +93,7 @@ export function snapshot(
   }
   const { acquired, created, destroyed, timeouts, rejected } = counters;
   return {
+    maxConnections,
     total: roster.total,
     idle: roster.count("idle"),
     leased: roster.count("leased"),

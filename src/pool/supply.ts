@@ -6,13 +6,11 @@ import type { CloseReason, Connection, ConnectionOwner } from "../connection/con
 import type { Budget } from "./budget.ts";
 import { connectionsToOpen, reservesOne } from "./demand.ts";
 import { Lanes } from "./lanes.ts";
-import { Opener, type Open, type OpenerListener } from "./opener.ts";
+import { INFANCY, Opener, type Open, type OpenerListener } from "./opener.ts";
 import { Roster, type Entry } from "./roster.ts";
 import type { Counters } from "./stats.ts";
 import { Waiters } from "./waiters.ts";
 
-/** A connection that lived shorter than this died young, ms. */
-const INFANCY = 500;
 /** `maxLifetime` is shortened by up to this share, so that connections opened together do not end together. */
 const LIFETIME_JITTER = 0.1;
 
@@ -183,7 +181,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
       this.#budget.give();
       this.#counters.closed(reason);
       const unasked = reason === "lost" || reason === "protocol";
-      if (unasked && now - entry.openedAt < INFANCY) this.opener.penalise();
+      if (unasked && now - entry.openedAt < INFANCY) this.opener.diedYoung(error ?? null);
       if (error !== undefined) entry.onLost?.(error);
       break;
     }

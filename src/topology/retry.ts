@@ -4,15 +4,13 @@ import { events } from "../base/diagnostics.ts";
 import { ClosedError, ConnectionLostError, ServerError, type RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Executor, Request, RetryPolicy } from "../commands/request.ts";
-import type { Effect } from "../commands/spec.ts";
+import { EFFECT_RANK } from "../commands/spec.ts";
 
 /** How failed commands are sent again. */
 export interface RetrySettings {
   readonly retry: ResolvedOptions["retry"];
   readonly retryOnTimeout: boolean;
 }
-
-const RANK: Readonly<Record<Effect | "none", number>> = { none: 0, read: 1, overwrite: 2, accumulate: 3 };
 
 /** Whether an error reply only tells of the server's present state, so that the same command may succeed later. */
 export function isServerState(error: ServerError): boolean {
@@ -61,9 +59,11 @@ export class RetryQueue {
   drained(timeout: number): Promise<void> {
     if (this.#pending.size === 0) return Promise.resolve();
     return new Promise((resolve) => {
+      const before = this.#whenEmpty;
       const timer = this.#clock.schedule(resolve, timeout, true);
       this.#whenEmpty = () => {
         timer.cancel();
+        before?.();
         resolve();
       };
     });
@@ -107,7 +107,7 @@ export class Retrier implements RetryPolicy {
     if (verdict === "never" || !this.#queue.hasRoom) return false;
     const { retry } = this.#settings;
     if (verdict === "attempts" && request.attempts >= retry.attempts) return false;
-    const delay = error.outcome === "not-sent" ? 0 : backoffDelay(retry, request.attempts);
+    const delay = error.outcome === "not-sent" ? 0 : backoffDelay(retry, request.attempts + 1);
     if (this.#queue.clock.now() + delay >= request.deadline) return false;
     if (events.commandRetried.hasSubscribers) {
       events.commandRetried.publish({
@@ -131,6 +131,6 @@ export class Retrier implements RetryPolicy {
     if (!(error instanceof ConnectionLostError)) return "never";
     if (error.outcome === "not-sent") return "always";
     if (error.reason === "socket-timeout" && !this.#settings.retryOnTimeout) return "never";
-    return RANK[request.effect] <= RANK[this.#settings.retry.effects] ? "attempts" : "never";
+    return EFFECT_RANK[request.effect] <= EFFECT_RANK[this.#settings.retry.effects] ? "attempts" : "never";
   }
 }

@@ -1,0 +1,102 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { ConnectionPool, Redis, type PoolStats } from "../../src/index.ts";
+import { startProxy, type Direction } from "../support/proxy.ts";
+import { sharedServer } from "../support/server.ts";
+import { until } from "../support/wait.ts";
+
+const server = sharedServer();
+const statsOf = (redis: Redis): PoolStats => Object.values(redis.stats().nodes)[0] ?? assert.fail("no node");
+const directions: readonly (Direction | "both")[] = ["both", "toServer", "toClient"];
+
+for (const direction of directions) {
+  test(`on a half-open link (${direction} dead) commands fail, the connection is replaced, and the next ones succeed`, async () => {
+    await using proxy = await startProxy({ port: server().port });
+    await using redis = new Redis({
+      host: proxy.host,
+      port: proxy.port,
+      socketTimeout: 300,
+      commandTimeout: 3000,
+      connectTimeout: 400,
+      reconnect: { minDelay: 10, maxDelay: 50 },
+    });
+    await redis.set("k", "v");
+    proxy.blackhole(direction, true);
+    const failed = await redis.incr("n").then(
+      () => assert.fail("there was nobody to answer"),
+      (error) => error,
+    );
+    assert.deepEqual([failed.code, failed.outcome, failed.reason], ["ERR_CONNECTION_LOST", "unknown", "socket-timeout"]);
+    assert.equal(statsOf(redis).closedBecause["socket-timeout"], 1);
+    // A read is sent again by itself, and succeeds as soon as the link lets a new connection through.
+    const reading = redis.get("k");
+    proxy.blackhole(direction, false);
+    assert.equal(await reading, "v");
+    await until(() => proxy.connections === 1);
+  });
+}
+
+test("commands whose own deadline is shorter time out first, and the connection is replaced all the same", async () => {
+  await using proxy = await startProxy({ port: server().port });
+  await using redis = new Redis({ host: proxy.host, port: proxy.port, socketTimeout: 400, commandTimeout: 100 });
+  await redis.ping();
+  proxy.blackhole("both", true);
+  await assert.rejects(redis.get("k"), { code: "ERR_COMMAND_TIMEOUT", outcome: "unknown" });
+  await until(() => statsOf(redis).closedBecause["socket-timeout"] === 1, { timeout: 3000 });
+  proxy.blackhole("both", false);
+});
+
+test("steady traffic into a dead link does not put the discovery off", async () => {
+  await using proxy = await startProxy({ port: server().port });
+  await using redis = new Redis({ host: proxy.host, port: proxy.port, socketTimeout: 300, commandTimeout: 200 });
+  await redis.ping();
+  proxy.blackhole("toClient", true);
+  const start = performance.now();
+  const traffic = setInterval(() => redis.get("k").catch(() => null), 10);
+  try {
+    await until(() => (statsOf(redis).closedBecause["socket-timeout"] ?? 0) >= 1, { timeout: 4000 });
+  } finally {
+    clearInterval(traffic);
+    proxy.blackhole("toClient", false);
+  }
+  assert.ok(performance.now() - start < 3000);
+});
+
+test("a lease on a half-open link fails its command, and the pool gives a working connection next", async () => {
+  await using proxy = await startProxy({ port: server().port });
+  await using pool = new ConnectionPool({
+    host: proxy.host,
+    port: proxy.port,
+    maxConnections: 1,
+    socketTimeout: 250,
+    acquireTimeout: 4000,
+    connectTimeout: 500,
+    reconnect: { minDelay: 10, maxDelay: 50 },
+  });
+  const lease = await pool.lease();
+  proxy.blackhole("both", true);
+  await assert.rejects(lease.get("k"), { code: "ERR_CONNECTION_LOST", reason: "socket-timeout" });
+  proxy.blackhole("both", false);
+  lease.release();
+  assert.equal(await pool.use((next) => next.echo("works")), "works");
+});
+
+test("an idle connection on a dead link is found by its health check, before anybody borrows it", async () => {
+  await using proxy = await startProxy({ port: server().port });
+  await using pool = new ConnectionPool({ host: proxy.host, port: proxy.port, maxConnections: 2, socketTimeout: 150, healthCheckInterval: 100 });
+  await pool.use((lease) => lease.ping());
+  proxy.blackhole("toServer", true);
+  await until(() => pool.stats().total === 0, { timeout: 4000 });
+  const { closedBecause } = pool.stats();
+  assert.equal((closedBecause.health ?? 0) + (closedBecause["socket-timeout"] ?? 0), 1);
+  proxy.blackhole("toServer", false);
+});
+
+test("a server that is slow but alive is not taken for dead", async () => {
+  await using proxy = await startProxy({ port: server().port });
+  await using redis = new Redis({ host: proxy.host, port: proxy.port, socketTimeout: 400 });
+  await redis.ping();
+  proxy.delay(150);
+  assert.deepEqual(await Promise.all([redis.echo("a"), redis.blpop("nothing", 1), redis.echo("b")]), ["a", null, "b"]);
+  assert.deepEqual(statsOf(redis).closedBecause, {});
+});
