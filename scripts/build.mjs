@@ -7,7 +7,6 @@ import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { ROOT, TSC } from "./setup.mjs";
 
-
 if (process.argv.includes("--clean")) rmSync(join(ROOT, "dist"), { recursive: true, force: true });
 const { status } = spawnSync(process.execPath, [TSC, "-p", "tsconfig.build.json"], {
   cwd: ROOT,

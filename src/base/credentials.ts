@@ -1,5 +1,5 @@
 import { OptionsError } from "./errors.ts";
-import { describe, refuse } from "./validate.ts";
+import { describe } from "./validate.ts";
 
 /** A user of the server, with the password. */
 export interface Credentials {
@@ -26,7 +26,7 @@ export function resolveCredentials(given: Readonly<Record<string, unknown>>): Re
       throw new OptionsError("credentials", `credentials and ${other} exclude each other: leave one of them out`);
     }
     if (typeof credentials !== "function")
-      refuse("credentials", "a function that returns { username, password }", credentials);
+      refuseSecret("credentials", credentials, "a function that returns { username, password }");
     const provider = credentials as CredentialsProvider;
     return { credentials: () => checkedAnswer(provider()), credentialsAreStatic: false };
   }

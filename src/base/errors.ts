@@ -34,10 +34,13 @@ export interface ErrorFacts {
 /** The base of all errors: `code` to switch on, `outcome` to decide what to do next. */
 export class RedisError extends Error {
   override readonly name: string = "RedisError";
+  /** `ERR_POOL_TIMEOUT` and the like; of a `ServerError`, the first word of the reply. */
   readonly code: string;
   /** What is known about the command; an earlier attempt that may have run counts. */
   outcome: Outcome;
+  /** The command's name in capitals, such as `GET` or `CONFIG SET`; undefined where there is none. */
   command: string | undefined;
+  /** `host:port`, or the path of the unix socket; undefined where it is not known. */
   node: string | undefined;
 
   constructor(code: string, outcome: Outcome, message: string, facts: ErrorFacts = {}) {
@@ -125,8 +128,11 @@ export class PoolTimeoutError extends RedisError {
   override readonly name = "PoolTimeoutError";
   /** The limit that was reached, ms. */
   readonly timeout: number;
+  /** Connections that were leased when the wait ended. */
   readonly leased: number;
+  /** Callers who waited, this one included. */
   readonly waiting: number;
+  /** The pool's limit. */
   readonly maxConnections: number;
 
   constructor(
@@ -190,6 +196,7 @@ function withoutArguments(text: string): string {
 /** A watched key changed before EXEC, as often as it was tried. */
 export class WatchError extends RedisError {
   override readonly name = "WatchError";
+  /** How often it was tried. */
   readonly attempts: number;
 
   constructor(attempts: number, message: string, facts?: ErrorFacts) {

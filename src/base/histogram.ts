@@ -6,8 +6,11 @@ const BUCKETS = (OFFSET + 22) * STEPS;
 
 /** Percentiles of durations, ms. */
 export interface Percentiles {
+  /** Half of them were no longer. */
   readonly p50: number;
+  /** 99 % of them were no longer. */
   readonly p99: number;
+  /** The longest one. */
   readonly max: number;
 }
 

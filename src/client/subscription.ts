@@ -5,6 +5,7 @@ import { Ring } from "../base/ring.ts";
 export interface Message<P = string> {
   /** The channel that it was published on. */
   readonly channel: string;
+  /** The payload: text, or a Buffer from `redis.buffers`. */
   readonly message: P;
   /** The pattern that matched, for `psubscribe`. */
   readonly pattern?: string;
@@ -57,6 +58,7 @@ function callUser<T>(callback: (value: T) => void, value: T): void {
  * @see docs/pubsub.md
  */
 export class Subscription<P = string> implements AsyncIterable<Message<P>>, AsyncDisposable {
+  /** How it was made. */
   readonly kind: SubscriptionKind;
   /** The channels or patterns. */
   readonly channels: readonly string[];
@@ -91,6 +93,7 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
     return this.#gaps;
   }
 
+  /** Whether it has ended: by `close()`, its signal, or the end of its client. */
   get isClosed(): boolean {
     return this.#state === "closed";
   }

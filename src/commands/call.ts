@@ -46,7 +46,10 @@ function subcommand(first: string | Uint8Array): string {
   return (typeof first === "string" ? first : Buffer.from(first).toString("latin1")).toUpperCase();
 }
 
+/** What makes a connection a replica's: answered by a stream or not at all, so never on a lane. */
+const REPLICATION = new Set(["SYNC", "PSYNC", "REPLCONF"]);
+
 /** Not kept: names may come from anywhere, and a cache of them would grow. */
 function unknownCommand(name: string): Command {
-  return new Command([name, "as", [], -1, "", "", null, ""]);
+  return new Command([name, REPLICATION.has(name) ? "al" : "as", [], -1, "", "", null, ""]);
 }

@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import { encodeCommand } from "../protocol/encoder.ts";
 import { tokenName } from "./grammar.ts";
 import { NOT_BLOCKING, Request } from "./request.ts";
@@ -13,30 +14,35 @@ export interface Dispatcher {
 type Method = (this: Dispatcher, ...given: unknown[]) => unknown;
 
 /**
- * Gives a class the methods of all commands and the namespaces of all containers.
- * A member that the class defines by itself is left alone.
+ * Gives a class the methods of all commands and the namespaces of all containers, by inheritance: they are attached
+ * once, however many classes have them. A member that the class defines by itself goes before.
  */
 export function attachCommands(prototype: Dispatcher): void {
+  assert(Object.getPrototypeOf(prototype) === Object.prototype, "a class with command methods extends no other");
+  commandMethods ??= makeMethods();
+  Object.setPrototypeOf(prototype, commandMethods);
+}
+
+/** What every class with command methods inherits from. */
+let commandMethods: object | null = null;
+
+function makeMethods(): object {
+  const methods = {};
   const containers = new Map<string, string[]>();
-  const plain: string[] = [];
+  const plain = new Set<string>();
   for (const name of methodNames()) {
-    const space = name.indexOf(" ");
-    if (space === -1) {
-      plain.push(name);
-    } else {
-      const container = name.slice(0, space);
-      const names = containers.get(container);
-      if (names === undefined) containers.set(container, [name]);
-      else names.push(name);
-    }
+    const [container = "", second] = name.split(" ");
+    const names = containers.get(container);
+    if (second === undefined) plain.add(name);
+    else if (names === undefined) containers.set(container, [name]);
+    else names.push(name);
   }
-  for (const name of plain) if (!containers.has(name)) defineMethod(prototype, tokenName(name), name);
+  for (const name of plain) if (!containers.has(name)) defineMethod(methods, tokenName(name), name);
   for (const [name, names] of containers) {
-    const property = tokenName(name);
-    if (Object.hasOwn(prototype, property)) continue;
-    const get = namespaceOf(names, plain.includes(name) ? name : null);
-    Object.defineProperty(prototype, property, { get, configurable: true, enumerable: false });
+    const get = namespaceOf(names, plain.has(name) ? name : null);
+    Object.defineProperty(methods, tokenName(name), { get, configurable: true, enumerable: false });
   }
+  return methods;
 }
 
 /**
@@ -44,7 +50,6 @@ export function attachCommands(prototype: Dispatcher): void {
  * never used would cost more than the rest of the import.
  */
 function defineMethod(target: object, property: string, name: string): void {
-  if (Object.hasOwn(target, property)) return;
   const place = { configurable: true, enumerable: false };
   const get = (): Method => {
     const method = methodOf(knownCommand(name));

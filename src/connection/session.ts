@@ -36,6 +36,7 @@ const NEEDS_DESTROY = new Set([
   "SCRIPT DEBUG",
   "SYNC",
   "PSYNC",
+  "REPLCONF",
   "SHUTDOWN",
 ]);
 

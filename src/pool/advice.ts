@@ -51,7 +51,7 @@ export function adviseSize(load: LoadSample): SizingAdvice {
   const ruleOfThumb = Math.ceil(load.peakCommandsPerSecond / 1000) + BUFFER;
   const concurrentLeases = load.meanLeased;
   const shared = Math.max(1, load.lanes) + load.subscribers;
-  const saturated = load.mostLeased + shared > load.maxConnections;
+  const saturated = load.mostLeased + load.lanes + load.subscribers >= load.maxConnections;
   const leases = saturated ? Math.max(load.mostLeased, Math.ceil(concurrentLeases * BURST)) : load.mostLeased;
   const wanted = shared + leases + Math.ceil(leases * SPARE);
   const limit = load.maxClients === null ? Infinity : Math.max(1, Math.floor(load.maxClients * SERVER_SHARE));

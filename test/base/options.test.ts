@@ -54,7 +54,7 @@ const refused: [unknown, string, ...string[]][] = [
   [{ password: null }, "password", "got null"],
   [{ password: "p", credentials: () => ({ password: "q" }) }, "credentials", "exclude each other"],
   [{ username: "p", credentials: () => ({ password: "q" }) }, "credentials", "username exclude each other"],
-  [{ credentials: "x" }, "credentials", "a function", 'got "x"'],
+  [{ credentials: "x" }, "credentials", "a function", "got a value of type string"],
   [{ tls: 1 }, "tls", "true, false or an object", "got 1"],
   [{ tls: null }, "tls", "got null"],
   [{ tls: true, path: "/a" }, "tls", "over a unix socket", "tls.servername"],

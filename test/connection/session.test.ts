@@ -62,7 +62,8 @@ async function sessionOf(raw: RawClient, connection: Connection): Promise<string
 async function watchesNothing(raw: RawClient, connection: Connection): Promise<boolean> {
   for (const db of [0, 1]) {
     await raw.command("SELECT", db);
-    for (const key of ["session:a", "session:b"]) await raw.command("INCR", `${key}`).catch(() => raw.command("DEL", key));
+    for (const key of ["session:a", "session:b"])
+      await raw.command("INCR", `${key}`).catch(() => raw.command("DEL", key));
   }
   const replies = await Promise.all(["MULTI", "PING", "EXEC"].map((name) => connection.execute(buildCall(name, []))));
   return Array.isArray(replies[2]);
@@ -113,7 +114,12 @@ test("an EXEC without MULTI leaves a WATCH behind, which is taken back before th
 test("a MULTI that is refused leaves a WATCH behind, which is taken back before the next borrower", async () => {
   await using other = new Redis(server().url);
   await other.call("ACL", "SETUSER", "nomulti", "on", ">pw", "+@all", "~*", "&*");
-  await using pool = new ConnectionPool({ port: server().port, username: "nomulti", password: "pw", maxConnections: 1 });
+  await using pool = new ConnectionPool({
+    port: server().port,
+    username: "nomulti",
+    password: "pw",
+    maxConnections: 1,
+  });
   await pool.use(async (lease) => {
     await other.call("ACL", "SETUSER", "nomulti", "-multi");
     await lease.watch("session:a");

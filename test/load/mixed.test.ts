@@ -24,12 +24,12 @@ async function watching(redis: Redis, target: TestServer, pusher: RawClient): Pr
   const pusherId = String(await pusher.command("CLIENT", "ID"));
   const raw = await connectRaw(target);
   let running = true;
-  let failure: unknown = null;
+  let failure: Error | null = null;
   const sample = (): void => {
     try {
       assertSumRule(statsOf(redis), MAX);
     } catch (error) {
-      failure ??= error;
+      failure ??= error as Error;
     }
     watch.samples++;
     if (running) setImmediate(sample);

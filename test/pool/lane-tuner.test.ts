@@ -53,7 +53,10 @@ test("where there is no room for another lane the ones that help are not given u
   const history = simulate({ periods: 60, room: 2, commands: (lanes) => lanes * 1000 });
   assert.equal(history.at(-1), 2, history.join(" "));
   const reached = history.indexOf(2);
-  assert.ok(history.slice(reached).every((lanes) => lanes === 2), history.join(" "));
+  assert.ok(
+    history.slice(reached).every((lanes) => lanes === 2),
+    history.join(" "),
+  );
 });
 
 test("a light load never asks for another lane", () => {

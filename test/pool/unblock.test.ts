@@ -13,7 +13,11 @@ async function present<T>(find: () => T | undefined): Promise<T> {
 }
 
 /** A server on which BLPOP waits for ever, and CLIENT UNBLOCK for `answer`. */
-function blockingServer(): { script: Script; blocked: Map<string, ScriptedConnection>; unblocks: ScriptedConnection[] } {
+function blockingServer(): {
+  script: Script;
+  blocked: Map<string, ScriptedConnection>;
+  unblocks: ScriptedConnection[];
+} {
   const blocked = new Map<string, ScriptedConnection>();
   const unblocks: ScriptedConnection[] = [];
   const script: Script = ([name = "", first = ""], connection) => {

@@ -67,7 +67,10 @@ test("the queue's size and order are those of a plain list under any sequence of
           assert.equal(waiters.shift(), model.shift());
         } else if (each.do === "expire") {
           now += each.by;
-          assert.deepEqual(waiters.expire(now), model.filter((caller) => caller.deadline <= now));
+          assert.deepEqual(
+            waiters.expire(now),
+            model.filter((caller) => caller.deadline <= now),
+          );
           model = model.filter((caller) => caller.deadline > now);
         } else if (each.do === "drain") {
           assert.deepEqual(waiters.drain(), model);

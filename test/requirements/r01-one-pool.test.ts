@@ -68,5 +68,8 @@ test("R1: no operation of any kind opens a connection of its own", async () => {
   assert.equal(await accepted(raw), before);
   // One that is shared, one that was leased, one that is subscribed.
   const { total, lanes, idle, subscribers, created } = statsOf(redis);
-  assert.deepEqual({ total, lanes, idle, subscribers, created }, { total: 3, lanes: 1, idle: 1, subscribers: 1, created: 3 });
+  assert.deepEqual(
+    { total, lanes, idle, subscribers, created },
+    { total: 3, lanes: 1, idle: 1, subscribers: 1, created: 3 },
+  );
 });

@@ -67,7 +67,10 @@ test("R2: every one of maxConnections can be leased, and the server never sees m
     assert.equal((await raw.clients()).length, 5);
     assertSumRule(pool.stats(), 5);
     for (const lease of leases) lease.release();
-    assert.deepEqual(await Promise.all(waiting), Array.from({ length: 20 }, () => "PONG"));
+    assert.deepEqual(
+      await Promise.all(waiting),
+      Array.from({ length: 20 }, () => "PONG"),
+    );
     assert.equal(pool.stats().created, 5);
   });
 });

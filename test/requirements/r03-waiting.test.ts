@@ -30,7 +30,10 @@ test("R3: when all connections are out a caller waits in a bounded fair queue an
   await assert.rejects(pool.lease(), (error) => {
     assert.ok(error instanceof QueueFullError);
     assert.deepEqual([error.code, error.outcome, error.limit], ["ERR_QUEUE_FULL", "not-sent", "maxWaiting"]);
-    assert.match(error.message, /^3 callers are waiting .*\(2\/2 leased, 3 waiting\): .*raise maxConnections or maxWaiting$/);
+    assert.match(
+      error.message,
+      /^3 callers are waiting .*\(2\/2 leased, 3 waiting\): .*raise maxConnections or maxWaiting$/,
+    );
     return true;
   });
   for (const result of await Promise.allSettled(waiting)) {

@@ -101,7 +101,11 @@ test("R4: maxConnections is the most that the server ever sees of one client", a
 
 test("R4: socketTimeout replaces a connection on which nothing comes while a reply is due", async () => {
   await using paused = await startServer();
-  await using redis = new Redis(paused.url, { socketTimeout: 120, connectTimeout: 100, retry: { minDelay: 1, maxDelay: 5 } });
+  await using redis = new Redis(paused.url, {
+    socketTimeout: 120,
+    connectTimeout: 100,
+    retry: { minDelay: 1, maxDelay: 5 },
+  });
   await redis.set("k", "v");
   paused.pause();
   await assert.rejects(redis.with({ retry: false }).get("k"), {
@@ -116,7 +120,12 @@ test("R4: socketTimeout replaces a connection on which nothing comes while a rep
 
 test("R4: connectTimeout covers the handshake too, and the error says so", async () => {
   await using silent = await startScriptedServer(() => null);
-  await using pool = new ConnectionPool({ host: "127.0.0.1", port: silent.port, connectTimeout: 40, acquireTimeout: 400 });
+  await using pool = new ConnectionPool({
+    host: "127.0.0.1",
+    port: silent.port,
+    connectTimeout: 40,
+    acquireTimeout: 400,
+  });
   await assert.rejects(pool.lease(), (error) => {
     assert.ok(error instanceof Error && error.cause instanceof ConnectError);
     assert.equal(error.cause.code, "ERR_CONNECT_TIMEOUT");

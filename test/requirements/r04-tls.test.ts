@@ -28,7 +28,13 @@ test("R4: tls encrypts every connection, by option or by rediss:// URL", async (
     assert.deepEqual(await redis.blpop("q", 1), ["q", "job"]);
     await redis.close();
   }
-  await using plain = new Redis({ host: "127.0.0.1", port, password: "sesame", connectTimeout: 300, commandTimeout: 500 });
+  await using plain = new Redis({
+    host: "127.0.0.1",
+    port,
+    password: "sesame",
+    connectTimeout: 300,
+    commandTimeout: 500,
+  });
   await assert.rejects(plain.get("k"), { outcome: "not-sent" });
 });
 

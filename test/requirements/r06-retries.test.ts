@@ -107,7 +107,13 @@ test("R6: a counter whose replies are cut at random is never raised twice by one
 });
 
 test("R6: refusals by the server's state are waited for, whatever the command does", async () => {
-  const refusals = ["LOADING is loading", "MASTERDOWN link down", "READONLY is a replica", "TRYAGAIN later", "NOREPLICAS few"];
+  const refusals = [
+    "LOADING is loading",
+    "MASTERDOWN link down",
+    "READONLY is a replica",
+    "TRYAGAIN later",
+    "NOREPLICAS few",
+  ];
   for (const refusal of refusals) {
     let left = 2;
     await using server = await startScriptedServer(afterHandshake(() => (left-- > 0 ? `-${refusal}\r\n` : ":7\r\n")));
@@ -165,7 +171,10 @@ test("R6: retry false, 0 attempts and the deadline end the repeating", async () 
   await assert.rejects(endless.get("k"), { outcome: "unknown" });
   const sent = received(server, "GET");
   assert.ok(sent > 4, "it was repeated until its deadline");
-  const other = redis.with({ retry: false }).get("other").catch(() => undefined);
+  const other = redis
+    .with({ retry: false })
+    .get("other")
+    .catch(() => undefined);
   await until(() => received(server, "GET") > sent);
   await other;
   assert.equal(received(server, "GET"), sent + 1, "nothing is repeated after the deadline");

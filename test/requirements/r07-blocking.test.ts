@@ -26,7 +26,11 @@ const append = (key: string): Words => ["XADD", key, "1-1", "f", "v"];
 const blocking: Record<string, Blocking> = {
   BLPOP: { start: (redis, key, s) => redis.blpop(key, s), feed: push, reply: (key) => [key, "v"] },
   BRPOP: { start: (redis, key, s) => redis.brpop([key, `${key}:2`], s), feed: push, reply: (key) => [key, "v"] },
-  BLMOVE: { start: (redis, key, s) => redis.blmove(key, `${key}:to`, "LEFT", "RIGHT", s), feed: push, reply: () => "v" },
+  BLMOVE: {
+    start: (redis, key, s) => redis.blmove(key, `${key}:to`, "LEFT", "RIGHT", s),
+    feed: push,
+    reply: () => "v",
+  },
   BRPOPLPUSH: { start: (redis, key, s) => redis.brpoplpush(key, `${key}:to`, s), feed: push, reply: () => "v" },
   BLMPOP: { start: (redis, key, s) => redis.blmpop(s, key, "LEFT"), feed: push, reply: (key) => [key, ["v"]] },
   BZPOPMIN: { start: (redis, key, s) => redis.bzpopmin(key, s), feed: add, reply: (key) => [key, "v", 1] },
@@ -50,7 +54,11 @@ function plain(value: unknown): unknown {
 }
 
 async function prepared(raw: RawClient, prefix: string): Promise<[string, string, Blocking][]> {
-  const all = Object.entries(blocking).map(([name, each]): [string, string, Blocking] => [name, `${prefix}:${name}`, each]);
+  const all = Object.entries(blocking).map(([name, each]): [string, string, Blocking] => [
+    name,
+    `${prefix}:${name}`,
+    each,
+  ]);
   for (const [name, key] of all)
     if (name === "XREADGROUP BLOCK") await raw.command("XGROUP", "CREATE", key, "group", "$", "MKSTREAM");
   return all;

@@ -134,7 +134,10 @@ test("R8: a callback that throws, or decides against it, applies nothing and fre
     }),
     failure,
   );
-  assert.equal(await redis.transaction("r8:keep", async (tx) => `${await tx.get("r8:keep")}, as it was`), "old, as it was");
+  assert.equal(
+    await redis.transaction("r8:keep", async (tx) => `${await tx.get("r8:keep")}, as it was`),
+    "old, as it was",
+  );
   assert.equal(await redis.get("r8:keep"), "old");
   assert.equal(statsOf(redis).leased, 0);
 });

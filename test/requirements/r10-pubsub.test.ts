@@ -11,7 +11,12 @@ const server = sharedServer();
 
 interface Kind {
   readonly name: string;
-  subscribe(redis: Redis, prefix: string, listener: (message: Message) => void, onGap?: (gap: Gap) => void): Promise<Subscription>;
+  subscribe(
+    redis: Redis,
+    prefix: string,
+    listener: (message: Message) => void,
+    onGap?: (gap: Gap) => void,
+  ): Promise<Subscription>;
   publish(raw: RawClient, prefix: string, text: string): Promise<unknown>;
   expected(prefix: string, text: string): Message;
 }

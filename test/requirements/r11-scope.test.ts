@@ -55,7 +55,11 @@ test("R11: a lease that was carried out of its scope is of no use any more", asy
   let escaped: Lease | undefined;
   await pool.use((lease) => void (escaped = lease));
   assert.equal(escaped?.isReleased, true);
-  await assert.rejects(escaped.get("k"), { code: "ERR_CLOSED", outcome: "not-sent", message: /given back; take a new one/ });
+  await assert.rejects(escaped.get("k"), {
+    code: "ERR_CLOSED",
+    outcome: "not-sent",
+    message: /given back; take a new one/,
+  });
   await assert.rejects(escaped.multi().get("k").exec(), { code: "ERR_CLOSED" });
   escaped.release();
 });
@@ -91,7 +95,10 @@ test("R11: a thousand scopes, failing ones among them, leak nothing", async () =
   await Promise.all(all);
   await until(() => pool.stats().repairing === 0);
   const { leased, waiting, idle, acquired, created } = pool.stats();
-  assert.deepEqual({ leased, waiting, acquired, idle, created }, { leased: 0, waiting: 0, acquired: 1000, idle: 5, created: 5 });
+  assert.deepEqual(
+    { leased, waiting, acquired, idle, created },
+    { leased: 0, waiting: 0, acquired: 1000, idle: 5, created: 5 },
+  );
 });
 
 test("R11: a lease taken without a scope and held too long is reported with the place that took it", async () => {

@@ -24,7 +24,10 @@ const USES = `
 `;
 
 test("R16: a process ends by itself once its clients and pools are closed, with nothing left open", async () => {
-  for (const end of ["await redis.close(); await own.close(); await pool.close();", "redis.destroy(); own.destroy(); pool.destroy();"]) {
+  for (const end of [
+    "await redis.close(); await own.close(); await pool.close();",
+    "redis.destroy(); own.destroy(); pool.destroy();",
+  ]) {
     const result = await runChild(
       `${USES}
       ${end}

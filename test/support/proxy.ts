@@ -93,7 +93,8 @@ class FaultProxy implements Proxy {
   cut(options: { reset?: boolean } = {}): void {
     for (const pair of [...this.#pairs]) {
       for (const socket of pair) {
-        if (options.reset === true) socket.resetAndDestroy();
+        // Node leaks a socket that is reset while its end is on the way, and its process then never exits.
+        if (options.reset === true && !socket.writableEnded) socket.resetAndDestroy();
         else socket.destroy();
       }
     }
