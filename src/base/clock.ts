@@ -60,9 +60,16 @@ class SystemClock implements Clock {
 /** The process's clock. */
 export const systemClock: Clock = new SystemClock();
 
-/** Settles after `delay` ms; keeps the process alive until then. */
-export function sleep(clock: Clock, delay: number): Promise<void> {
+/** Settles after `delay` ms, or when the signal is aborted; keeps the process alive until then. */
+export function sleep(clock: Clock, delay: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
-    clock.schedule(resolve, delay, true);
+    const end = (): void => {
+      timer.cancel();
+      signal?.removeEventListener("abort", end);
+      resolve();
+    };
+    const timer = clock.schedule(end, delay, true);
+    signal?.addEventListener("abort", end);
+    if (signal?.aborted === true) end();
   });
 }

@@ -90,6 +90,10 @@ function execResults(parts: readonly Request[], watched: boolean): ReplyTransfor
     const error = all[refused];
     if (error instanceof ServerError) {
       error.command = parts[refused - 1]?.spec.name ?? "MULTI";
+      if (refused === 0 && all.some((reply, index) => index > 0 && !(reply instanceof ServerError))) {
+        error.outcome = "unknown";
+        error.message += "; without MULTI, the commands behind it ran one by one";
+      }
       throw error;
     }
     if (results !== null) throw wrongExec("no list of results");

@@ -40,7 +40,13 @@ export class Chain {
   /** @internal */
   dispatch(request: Request): this {
     if (this.#parts === null) throw spentError();
-    if (request.route === "subscribe") throw notHere(request.spec.name);
+    const { name } = request.spec;
+    if (request.route === "subscribe") throw notHere(name);
+    if (name === "CLIENT REPLY" || name === "MONITOR") {
+      throw new OptionsError(name, `${name} cannot be part of a batch: every command of it needs its reply`, {
+        command: name,
+      });
+    }
     this.#parts.push(request);
     return this;
   }

@@ -202,7 +202,7 @@ export class SubscriberHub {
         // revoked may be granted again. The pause keeps it from a hot loop.
         if (error instanceof ClosedError) this.#finishAll();
       }
-      await sleep(this.#clock, backoffDelay(reconnect, attempt + 1));
+      await sleep(this.#clock, backoffDelay(reconnect, attempt + 1), this.#stop.signal);
     }
     this.#restoring = false;
   }

@@ -83,7 +83,7 @@ export class Request {
   uncertain = false;
   state: RequestState = "new";
   /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
-  cancelled: { readonly reason: unknown } | null = null;
+  cancelled: { readonly reason: unknown; readonly isOwn: boolean } | null = null;
 
   promise: Promise<unknown> | null = null;
   #resolve: ((value: unknown) => void) | null = null;
@@ -171,7 +171,8 @@ export class Request {
     if (this.isOver) return;
     if (error.outcome === "unknown") this.uncertain = true;
     if (this.cancelled !== null) {
-      this.reject(this.cancelled.reason);
+      // The library's own reason supposes an answer; the caller's is what he wants to see in any case.
+      this.reject(this.cancelled.isOwn ? error : this.cancelled.reason);
       return;
     }
     if (this.policy !== null && this.policy.takeOver(this, error)) return;
@@ -197,7 +198,8 @@ export class Request {
   /** Settles for good. Once written, the request stays behind as the tombstone of its reply slot. */
   reject(reason: unknown): void {
     if (this.isOver) return;
-    if (reason instanceof RedisError) this.#keepTrue(reason);
+    // A signal's reason is the user's own, whatever it is.
+    if (reason instanceof RedisError && reason !== this.signal?.reason) this.#keepTrue(reason);
     this.state = this.state === "written" ? "abandoned" : "settled";
     if (this.signal !== null) ignoreAbort(this.signal, this);
     assert(this.#reject !== null, "a part of a batch was rejected by itself");

@@ -103,6 +103,11 @@ export class CommandQueue {
     this.#nextDeadline = next;
   }
 
+  /** Gives those that were not written so much more time: the process was busy, and could not write them. */
+  postpone(delay: number): void {
+    for (let index = this.#written; index < this.#ring.size; index++) this.#ring.at(index).deadline += delay;
+  }
+
   /** Drops the settled ones among those that were not written. */
   sweep(): void {
     this.#ring.retain((request) => {

@@ -1,6 +1,7 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import {
+  ClosedError,
   ConnectionLostError,
   CommandTimeoutError,
   ProtocolError,
@@ -45,6 +46,9 @@ export interface ConnectionOwner {
   onClosed(connection: Connection, reason: CloseReason, error: RedisError): void;
 }
 
+/** A turn of the event loop beyond this is added to the deadlines of its commands, ms. */
+const LONG_TURN = 20;
+
 type ConnectionState = "opening" | "open" | "closed";
 
 const KINDS = new Set(["subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe"]);
@@ -73,8 +77,9 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #flushScheduled = false;
   #full = false;
   #dueSince = 0;
+  #turnBegan = 0;
   #lastReadAt = 0;
-  #silenced: "no" | "once" | "until-on" = "no";
+  #silenced: "no" | "once" | "until-on" | "monitor" = "no";
   #whenDrained: (() => void) | null = null;
 
   constructor(node: string, db: number, socketTimeout: number, clock: Clock) {
@@ -82,7 +87,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     this.session = new SessionShadow(db);
     this.#socketTimeout = socketTimeout;
     this.#clock = clock;
-    this.#flush = () => this.#write();
+    this.#flush = () => this.#endTurn();
   }
 
   get isOpen(): boolean {
@@ -111,7 +116,12 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   /** Whether it can be lent: open, and nothing unread or unasked for on it. */
   get isQuiet(): boolean {
-    return this.#state === "open" && this.#queue.size === 0 && !this.#decoder.pending && this.#silenced === "no";
+    return (
+      this.#state === "open" &&
+      this.#queue.size === 0 &&
+      !this.#decoder.pending &&
+      (this.#silenced === "no" || this.#silenced === "monitor")
+    );
   }
 
   /** Gives it the stream it talks on. */
@@ -174,6 +184,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
       request.cancel(timeoutOf(request, this.node));
     });
     if (this.#isHalfOpen(now)) this.close("socket-timeout");
+    // They hold no place while the socket is full.
+    if (expired > 0) this.#queue.sweep();
     return expired;
   }
 
@@ -258,6 +270,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     const done = request.accept(reply);
     // A batch only once it is whole: its commands are looked at together.
     if (request.parts === null ? request.route !== "share" : done) this.session.observe(request, reply);
+    if (request.spec.name === "MONITOR" && reply === "OK") this.#silenced = "monitor";
     if (done) this.#queue.shift();
   }
 
@@ -286,7 +299,15 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #schedule(): void {
     if (this.#flushScheduled || this.#full) return;
     this.#flushScheduled = true;
+    this.#turnBegan = this.#clock.coarseNow();
     this.#clock.defer(this.#flush);
+  }
+
+  /** Writes what the turn has brought. Its deadlines were counted from the turn's begin, and it may have been a long one. */
+  #endTurn(): void {
+    const turn = this.#clock.coarseNow() - this.#turnBegan;
+    if (turn > LONG_TURN) this.#queue.postpone(turn);
+    this.#write();
   }
 
   #write(): void {
@@ -307,6 +328,12 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   /** CLIENT REPLY OFF and SKIP: what the server does not answer must not take a reply slot. */
   #writeSilenced(request: Request): void {
+    if (this.#silenced === "monitor") {
+      const command = request.spec.name;
+      const message = `${command} was not sent: this connection runs MONITOR, whose lines cannot be told from replies; give the lease back and take another`;
+      request.fail(new ClosedError("not-sent", message, { command, node: this.node }));
+      return;
+    }
     const mode = request.spec.name === "CLIENT REPLY" ? String(request.args[0]).toUpperCase() : "";
     this.#full = false;
     this.#write();

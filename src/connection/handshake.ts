@@ -2,6 +2,7 @@ import type { Credentials, ResolvedOptions } from "../base/options.ts";
 import { ServerError } from "../base/errors.ts";
 import { VERSION } from "../base/version.ts";
 import { buildCall } from "../commands/call.ts";
+import type { Request } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { Reply, ReplyMap } from "../protocol/reply.ts";
 import { handshakeErrorFrom } from "./connect-error.ts";
@@ -33,8 +34,7 @@ function steps(options: ResolvedOptions, protocol: 2 | 3, credentials: Credentia
     list.push({ name: "HELLO", args: [3, ...auth, ...name], learn: fromHello });
   } else {
     if (credentials !== null) {
-      const { username, password } = credentials;
-      list.push({ name: "AUTH", args: username === undefined ? [password] : [username, password] });
+      list.push({ name: "AUTH", args: authArguments(credentials) });
     }
     if (clientName !== null) list.push({ name: "CLIENT", args: ["SETNAME", clientName] });
     list.push({
@@ -110,9 +110,19 @@ export async function handshake(
   }
 }
 
-/** Logs a live connection in again, in order between its commands. */
-export async function reauthenticate(connection: Connection, credentials: Credentials): Promise<void> {
-  await connection.execute(buildCall("AUTH", [credentials.username ?? "default", credentials.password]));
+/** AUTH as this server knows it: before Redis 6 it takes no user. */
+function authArguments(credentials: Credentials): readonly Arg[] {
+  const { username, password } = credentials;
+  return username === undefined ? [password] : [username, password];
+}
+
+/** Logs a live connection in again, in order between its commands. `run` keeps the command's deadline. */
+export async function reauthenticate(
+  connection: Connection,
+  credentials: Credentials,
+  run: (request: Request) => Promise<unknown>,
+): Promise<void> {
+  await run(buildCall("AUTH", authArguments(credentials)));
   connection.credentials = credentials;
   connection.session.restored();
 }

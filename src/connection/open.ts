@@ -21,7 +21,8 @@ export async function openConnection(
 ): Promise<Connection> {
   const connection = new Connection(options.node, options.db, options.socketTimeout, clock);
   const attempt = new AbortController();
-  let step = options.credentials === null || options.credentialsAreStatic ? "no connection" : "credentials() has not settled";
+  let step =
+    options.credentials === null || options.credentialsAreStatic ? "no connection" : "credentials() has not settled";
   const timer = clock.schedule(() => attempt.abort(connectTimeout(step, options)), options.connectTimeout, true);
   const cancel = (): void =>
     attempt.abort(

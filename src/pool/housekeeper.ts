@@ -47,6 +47,7 @@ export class Housekeeper {
   readonly #period: number;
   #timer: Timer | null = null;
   #askedAt = 0;
+  #asking = false;
   #state: "resting" | "working" | "stopped" = "resting";
 
   constructor(house: House) {
@@ -95,7 +96,9 @@ export class Housekeeper {
   #askCredentials(now: number): void {
     const { credentials, credentialsAreStatic, healthCheckInterval } = this.#house.options;
     if (credentials === null || credentialsAreStatic) return;
-    if (now - this.#askedAt < (healthCheckInterval === 0 ? CREDENTIALS_PERIOD : healthCheckInterval)) return;
+    // One that hangs is not asked again.
+    if (this.#asking || now - this.#askedAt < (healthCheckInterval === 0 ? CREDENTIALS_PERIOD : healthCheckInterval))
+      return;
     this.#askedAt = now;
     void this.#renewCredentials(credentials);
   }
@@ -116,15 +119,15 @@ export class Housekeeper {
     if (entry.state === "lane" && entry.expiresAt <= now && !entry.retiring) this.#house.renewLane(entry);
     if (healthCheckInterval === 0 || entry.live.outstanding > 0) return;
     if (now - entry.live.lastReadAt < healthCheckInterval) return;
-    void this.#visit(entry, "health", () => this.#ping(entry));
+    void this.#visit(entry, "health", () => this.#ask(entry, buildCall("PING", [])));
   }
 
-  async #ping(entry: Entry): Promise<void> {
+  /** Runs a command of the house, which must be answered as soon as any other. */
+  async #ask(entry: Entry, request: Request): Promise<void> {
     const { clock, options } = this.#house;
-    const ping = buildCall("PING", []);
-    ping.timeout = options.socketTimeout;
-    ping.deadline = clock.now() + options.socketTimeout;
-    await this.#house.executeOn(entry, ping);
+    request.timeout = options.socketTimeout;
+    request.deadline = clock.now() + options.socketTimeout;
+    await this.#house.executeOn(entry, request);
   }
 
   /** Does something on a connection that nobody has for himself; one that is idle is not lent meanwhile. */
@@ -164,17 +167,22 @@ export class Housekeeper {
   /** Asks for the credentials, and logs those connections in again that were opened with others. */
   async #renewCredentials(provider: CredentialsProvider): Promise<void> {
     let fresh: Credentials;
+    this.#asking = true;
     try {
       fresh = await provider();
     } catch {
       // The user's function failed: the connections stay logged in, and a later round asks again.
       return;
+    } finally {
+      this.#asking = false;
     }
     for (const entry of this.#house.roster.all) {
       const known = entry.connection?.credentials ?? null;
       if (known === null || !entry.live.isOpen) continue;
       if (known.username === fresh.username && known.password === fresh.password) continue;
-      void this.#visit(entry, "credentials", () => reauthenticate(entry.live, fresh));
+      void this.#visit(entry, "credentials", () =>
+        reauthenticate(entry.live, fresh, (request) => this.#ask(entry, request)),
+      );
     }
   }
 }

@@ -1,4 +1,4 @@
-import { sleep, type Clock, type Timer } from "../base/clock.ts";
+import type { Clock, Timer } from "../base/clock.ts";
 import { CommandTimeoutError, RedisError, ServerError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import { TICK } from "../base/ticker.ts";
@@ -6,6 +6,9 @@ import { buildCall } from "../commands/call.ts";
 import { NOT_BLOCKING, type Request, type RequestHolder } from "../commands/request.ts";
 import type { Entry } from "./roster.ts";
 import type { Waiter } from "./waiters.ts";
+
+/** How long a pop that is let go of may take beyond its limit when the server is slow to answer, ms. */
+const UNBLOCK_GRACE = 250;
 
 /** The pool, as a run sees it. */
 export interface RunSource {
@@ -36,6 +39,8 @@ export class LeasedRun implements Waiter, RequestHolder {
   readonly #request: Request;
   #entry: Entry | null = null;
   #early: Timer | null = null;
+  /** A reason of the library's own for its end, which supposes that the server has let go. */
+  #own: RedisError | null = null;
   /** Whether a CLIENT UNBLOCK is on its way to the server. */
   #asking = false;
   /** Whether one may still reach the server although nobody waits for it any more. */
@@ -62,10 +67,17 @@ export class LeasedRun implements Waiter, RequestHolder {
     this.#state = "running";
     const request = this.#request;
     this.#source.runWaits(-request.bytes);
+    if (request.blockFor !== 0 || request.deadline === Infinity) {
+      entry.live.enqueue(request);
+      return;
+    }
+    // The server would block beyond the limit: ask it early enough that the answer is here in time. Where it is not, the answer
+    // may hold an element: better late than lost.
+    const left = request.deadline - this.#source.clock.now();
+    const early = Math.max(0, left - Math.min(3 * TICK, left / 2));
+    request.deadline += UNBLOCK_GRACE;
     entry.live.enqueue(request);
-    // The server would block beyond the limit: ask it early enough that the answer is here in time.
-    if (request.blockFor !== 0 || request.deadline === Infinity || request.holder !== this) return;
-    const early = Math.max(0, request.deadline - this.#source.clock.now() - 3 * TICK);
+    if (request.holder !== this) return;
     this.#early = this.#source.clock.schedule(() => {
       if (this.#state === "running" && request.holder === this) this.#letGo(this.#timedOut());
     }, early);
@@ -81,10 +93,7 @@ export class LeasedRun implements Waiter, RequestHolder {
   }
 
   cancel(request: Request, reason: unknown): void {
-    if (this.#state === "over" || this.#state === "unblocking") {
-      if (this.#source.clock.now() >= request.deadline) this.#abandon(reason);
-      return;
-    }
+    if (this.#state === "over" || this.#state === "unblocking") return;
     if (this.#state === "waiting") {
       this.#end();
       this.#source.left();
@@ -92,11 +101,10 @@ export class LeasedRun implements Waiter, RequestHolder {
       request.reject(reason);
       return;
     }
-    const patient = this.#source.clock.now() < request.deadline;
     const blocked = request.state === "written" && request.blockFor !== NOT_BLOCKING && request.parts === null;
-    if (patient && blocked && this.#entry !== null && this.#entry.live.info.id > 0) {
+    if (blocked && this.#entry !== null && this.#entry.live.info.id > 0) {
       this.#state = "unblocking";
-      request.cancelled = { reason };
+      request.cancelled = { reason, isOwn: reason instanceof RedisError && reason === this.#own };
       void this.#unblock(this.#entry.live.info.id, reason);
     } else {
       this.#abandon(reason);
@@ -105,8 +113,9 @@ export class LeasedRun implements Waiter, RequestHolder {
 
   async #unblock(id: number, reason: unknown): Promise<void> {
     const { clock, options } = this.#source;
-    // As long as the server may be silent before it counts as gone: giving up earlier loses what it has popped meanwhile.
-    const limit = Math.min(this.#request.deadline, clock.now() + options.socketTimeout);
+    // As long as the server may be silent before it counts as gone, beyond the deadline, too: giving up earlier loses what it has
+    // popped meanwhile. An answer that is on its way comes within a round trip.
+    const limit = clock.now() + options.socketTimeout;
     // Repeated, for the command may have been on its way when the server was asked to end it.
     while (this.#state === "unblocking" && clock.now() < limit) {
       const command = buildCall("CLIENT", ["UNBLOCK", id]);
@@ -122,9 +131,10 @@ export class LeasedRun implements Waiter, RequestHolder {
         this.#asking = false;
         if (this.isGone) this.#giveBack();
       }
-      await sleep(clock, TICK / 2);
+      // It need not keep the process: what is outstanding does, and when that has ended nobody waits for this.
+      await new Promise<void>((resolve) => clock.schedule(resolve, TICK / 2));
     }
-    this.#abandon(reason);
+    this.#abandon(reason === this.#own ? this.#unanswered() : reason);
   }
 
   /** Rejects without the server's answer; the connection is destroyed when it is given back with the reply unread. */
@@ -167,7 +177,14 @@ export class LeasedRun implements Waiter, RequestHolder {
   /** Cancels for a reason of the library's own, whose outcome must be true of a command that is still unwritten, too. */
   #letGo(reason: RedisError): void {
     if (this.#request.state === "queued") reason.outcome = "not-sent";
+    this.#own = reason;
     this.#request.cancel(reason);
+  }
+
+  #unanswered(): CommandTimeoutError {
+    const { spec, timeout } = this.#request;
+    const message = `${spec.name} was to be let go of, and the server did not answer: it may have taken an element`;
+    return new CommandTimeoutError("unknown", timeout, message, { command: spec.name });
   }
 
   #timedOut(): CommandTimeoutError {

@@ -170,7 +170,8 @@ for (const pop of pops) {
     for (let round = 0; round < 40; round++) {
       const redis = new Redis({ host: link.host, port: link.port, maxConnections: 10 });
       const taken = Array.from({ length: 9 }, () => account.take(redis));
-      await sleep(4 + Math.random() * 12);
+      if (round % 2 === 0) await Promise.race([...taken, sleep(500)]);
+      await sleep(Math.random() * 12);
       await redis.close();
       await Promise.all(taken);
     }

@@ -5,14 +5,16 @@ import { ConnectionPool, Redis, type Lease } from "../../src/index.ts";
 import { startServer } from "../../src/testing/index.ts";
 import { connectRaw } from "../support/raw-client.ts";
 import { startProxy } from "../support/proxy.ts";
+import { until } from "../support/wait.ts";
 
 test("a server with no client left to give caps the pool for a while: no hot loop, and what there is works on", async () => {
   await using server = await startServer({ config: { maxclients: 8 } });
   await using link = await startProxy(server);
   using raw = await connectRaw(server);
-  await using pool = new ConnectionPool({ host: link.host, port: link.port, maxConnections: 50, acquireTimeout: 1500, reconnect: { minDelay: 20, maxDelay: 200 } });
+  await using pool = new ConnectionPool({ host: link.host, port: link.port, maxConnections: 50, acquireTimeout: 4000, reconnect: { minDelay: 20, maxDelay: 200 } });
   const waiting = Promise.allSettled(Array.from({ length: 30 }, () => pool.lease()));
-  await sleep(1000);
+  await until(() => pool.stats().leased >= 5 && pool.stats().connecting === 0);
+  await sleep(300);
   const attempts = link.accepted;
   await sleep(400);
   assert.equal(link.accepted, attempts, "while the cap is down nobody knocks again");
@@ -37,7 +39,7 @@ test("when the limit is raised the pool grows again to its own maximum", async (
   using raw = await connectRaw(server);
   await using pool = new ConnectionPool({ port: server.port, maxConnections: 12, acquireTimeout: 12_000, reconnect: { minDelay: 20, maxDelay: 100 } });
   const waiting = Promise.all(Array.from({ length: 12 }, () => pool.lease()));
-  await sleep(300);
+  await until(() => pool.stats().leased > 0 && pool.stats().connecting === 0);
   assert.ok(pool.stats().leased < 6);
   await raw.command("CONFIG", "SET", "maxclients", 100);
   const leases: Lease[] = await waiting;

@@ -34,8 +34,8 @@ test("a bad argument in the middle of a pipeline or a transaction throws there, 
   for (const value of bad) {
     for (const chain of [redis.pipeline(), redis.multi()]) {
       chain.set("before", "1");
-      assert.throws(() => chain.set("broken", value as string), { code: "ERR_OPTIONS", outcome: "not-sent" });
-      assert.throws(() => chain.call("SET", "broken", value as string), { code: "ERR_OPTIONS" });
+      assert.throws(() => chain.set("broken", value as never), { code: "ERR_OPTIONS", outcome: "not-sent" });
+      assert.throws(() => chain.call("SET", "broken", value as never), { code: "ERR_OPTIONS" });
     }
   }
   assert.equal(await redis.dbsize(), 0);
@@ -60,10 +60,10 @@ test("an argument that fails while it is read leaves no half command behind", as
   await pool.use(async (lease) => {
     const all = [
       lease.set("a", "1"),
-      lease.call("SET", "b", trap as unknown as string),
-      lease.del(["x", trap as unknown as string]),
-      lease.mset({ c: "1", d: trap as unknown as string }),
-      lease.del(throwing as unknown as string[]),
+      lease.call("SET", "b", trap as never),
+      lease.del(["x", trap as never]),
+      lease.mset({ c: "1", d: trap as never }),
+      lease.del(throwing as never),
       lease.get("a"),
     ];
     const settled = await Promise.allSettled(all);
@@ -77,7 +77,7 @@ test("any text and any bytes arrive as they are, however many are sent in one ti
   await using redis = new Redis({ port: server().port });
   const around = (limit: number): fc.Arbitrary<string> =>
     fc.tuple(fc.integer({ min: -3, max: 3 }), fc.constantFrom("a", "é", "€", "😀", "\ud800", "\0", "\r\n")).map(([off, unit]) => unit.repeat(Math.max(0, Math.floor(limit / unit.length) + off)));
-  const text = fc.oneof(fc.string({ unit: "binary" }), around(24), around(1024), around(4096), fc.string());
+  const text = fc.oneof(fc.string({ unit: "binary-ascii" }), fc.string({ unit: fc.integer({ min: 0, max: 0xffff }).map((code) => String.fromCharCode(code)) }), around(24), around(1024), around(4096), fc.string());
   const value = fc.oneof(text, fc.uint8Array({ maxLength: 5000 }).map((bytes) => Buffer.from(bytes)));
   await fc.assert(
     fc.asyncProperty(fc.array(value, { minLength: 1, maxLength: 12 }), async (values) => {

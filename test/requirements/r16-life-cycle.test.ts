@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectionPool, Redis } from "../../src/index.ts";
+import { startServer } from "../../src/testing/index.ts";
 import { runChild } from "../support/child.ts";
 import { connectRaw } from "../support/raw-client.ts";
 import { sharedServer } from "../support/server.ts";
@@ -63,6 +64,21 @@ test("R16: closing while the server is out of reach, or before anything was open
     const { code, outcome } = await lost;
     console.log(code, outcome);`);
   assert.deepEqual(result, { code: 0, signal: null, stdout: "ERR_CLOSED not-sent\n", stderr: "" });
+});
+
+test("R16: a subscription that is waiting for its server to come back ends with its client at once", async () => {
+  await using own = await startServer();
+  const result = await runChild(
+    `const redis = new respool.Redis(process.env.URL, { reconnect: { minDelay: 20_000, maxDelay: 30_000 }, connectTimeout: 50 });
+     const lost = new Promise((resolve) => void redis.subscribe("news", () => undefined, { onGap: resolve }).then(() => redis.call("SHUTDOWN", "NOSAVE")).catch(() => undefined));
+     await lost;
+     await new Promise((resolve) => setTimeout(resolve, 300));
+     await redis.close({ timeout: 100 });
+     for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+     console.log(process.getActiveResourcesInfo().filter((name) => /TCP|Timeout/.test(name)).join());`,
+    { URL: own.url },
+  );
+  assert.deepEqual(result, { code: 0, signal: null, stdout: "\n", stderr: "" });
 });
 
 test("R16: close drains first: what is in flight gets its replies, then every connection ends", async () => {
