@@ -41,6 +41,7 @@ export {
   ServerError,
   WatchError,
   type ConnectErrorCode,
+  type ErrorFacts,
   type Outcome,
 } from "./base/errors.ts";
 export type { Arg } from "./commands/spec.ts";

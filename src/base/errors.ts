@@ -75,7 +75,7 @@ export class ConnectError extends RedisError {
     this.permanent = permanent;
   }
 
-  /** The same error for one of several callers. */
+  /** @internal The same error for one of several callers. */
   for(command?: string): ConnectError {
     const facts = command === undefined ? {} : { command };
     const node = this.node === undefined ? {} : { node: this.node };
@@ -179,6 +179,7 @@ export class ServerError extends RedisError {
   }
 
   /**
+   * @internal
    * Makes the error out of an error reply's text (without its type byte and line end).
    * No stack is captured: it would only show the socket's callback, and costs more than the command.
    */

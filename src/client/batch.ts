@@ -1,6 +1,7 @@
 import { ClosedError, ProtocolError, ServerError, WatchError } from "../base/errors.ts";
 import { encodeHead, type Payload } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { ownError } from "../commands/redact.ts";
 import { NOT_BLOCKING, Request, unreadable } from "../commands/request.ts";
 import { EFFECT_RANK, type CommandSpec, type Effect, type ReplyTransform } from "../commands/spec.ts";
 
@@ -62,10 +63,7 @@ function joined(frame: { before: string; after: string }, parts: readonly Reques
 
 /** One reply in its command's own shape; an error stays in its place. */
 function resultOf(part: Request, reply: Reply): unknown {
-  if (reply instanceof ServerError) {
-    reply.command = part.spec.name;
-    return reply;
-  }
+  if (reply instanceof ServerError) return ownError(reply, part);
   if (part.transform === null) return reply;
   try {
     return part.transform(reply);
@@ -89,7 +87,9 @@ function execResults(parts: readonly Request[], watched: boolean): ReplyTransfor
     const refused = all.findIndex((reply) => reply instanceof ServerError);
     const error = all[refused];
     if (error instanceof ServerError) {
-      error.command = parts[refused - 1]?.spec.name ?? "MULTI";
+      const part = parts[refused - 1];
+      if (part === undefined) error.command = "MULTI";
+      else ownError(error, part);
       if (refused === 0 && all.some((reply, index) => index > 0 && !(reply instanceof ServerError))) {
         error.outcome = "unknown";
         error.message += "; without MULTI, the commands behind it ran one by one";

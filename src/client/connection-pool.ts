@@ -9,6 +9,7 @@ import type { PoolStats } from "../pool/stats.ts";
 import { Standalone } from "../topology/standalone/standalone.ts";
 import type { Topology } from "../topology/topology.ts";
 import { Lease } from "./lease.ts";
+import { showStats } from "./show-stats.ts";
 import { defaultSettings } from "./settings.ts";
 
 /** Limits of one wait for a lease. */
@@ -126,3 +127,5 @@ export class ConnectionPool implements AsyncDisposable {
     return this.#core.topology.poolFor(null);
   }
 }
+
+showStats(ConnectionPool.prototype);

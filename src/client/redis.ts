@@ -10,6 +10,7 @@ import type { PoolStats } from "../pool/stats.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { isServerState, Retrier, RetryQueue } from "../topology/retry.ts";
 import type { Topology } from "../topology/topology.ts";
+import { showStats } from "./show-stats.ts";
 import { batchRequest } from "./batch.ts";
 import { Chain, notHere } from "./chain.ts";
 import type { Commands } from "../commands/typings.generated.ts";
@@ -249,6 +250,12 @@ export class Redis implements AsyncDisposable {
     retries.close();
   }
 
+  /** What QUIT means on a client: `close()`. */
+  async quit(): Promise<"OK"> {
+    await this.close();
+    return "OK";
+  }
+
   /** Ends every connection at once; what is in flight fails. */
   destroy(): void {
     this.#end();
@@ -324,12 +331,13 @@ export class Redis implements AsyncDisposable {
 export interface Redis extends Commands {}
 
 attachCommands(Redis.prototype);
+showStats(Redis.prototype);
 
 function firstView(
   input: string | URL | RedisOptions | SharedPoolOptions | undefined,
   extra: RedisOptions | undefined,
 ): View {
-  const ownsTopology = !isSharedPool(input);
+  const ownsTopology = !isSharedPool(input, extra);
   const pool = isSharedPool(input) ? input.pool : new ConnectionPool(input, extra);
   const { options, topology } = ConnectionPool.coreOf(pool);
   topology.keepLanes();
@@ -345,15 +353,15 @@ function firstView(
   return new View(shared, defaultSettings(options, new Retrier(options, retries)));
 }
 
-function isSharedPool(input: unknown): input is SharedPoolOptions {
+function isSharedPool(input: unknown, extra?: RedisOptions): input is SharedPoolOptions {
   if (typeof input !== "object" || input === null || !("pool" in input)) return false;
   if (!(input.pool instanceof ConnectionPool))
     throw new OptionsError("pool", `pool must be a ConnectionPool, got ${typeof input.pool}`);
   const others = Object.keys(input).filter((name) => name !== "pool");
-  if (others.length > 0)
+  if (others.length > 0 || extra !== undefined)
     throw new OptionsError(
       others[0] ?? "pool",
-      `${others.join(", ")} cannot be given beside pool: set it where the pool is made`,
+      `${others.join(", ") || "options"} cannot be given beside pool: set it where the pool is made`,
     );
   return true;
 }

@@ -3,6 +3,7 @@ import { assert } from "../base/assert.ts";
 import { ProtocolError, RedisError, ServerError } from "../base/errors.ts";
 import { payloadBytes, type Payload } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { ownError } from "./redact.ts";
 import type { Arg, CommandSpec, Effect, ReplyTransform, Route } from "./spec.ts";
 
 /** `blockFor` of a command that does not block. */
@@ -146,7 +147,7 @@ export class Request {
     if (this.holder !== null) this.#release();
     if (this.state === "abandoned") return true;
     if (reply instanceof ServerError) {
-      reply.command = this.spec.name;
+      ownError(reply, this);
       this.state = "queued"; // no reply is outstanding, so no tombstone
       this.fail(reply);
       return true;

@@ -70,7 +70,11 @@ function diagnose(error: Error | null, options: ResolvedOptions): Diagnosis {
   }
   const ended = error === null || code === "ECONNRESET";
   const what = ended ? "the server closed the connection before it was ready" : code === "" ? error.message : code;
-  return { code: "ERR_CONNECT", permanent: false, what: encrypted ? `${what}: ${SPEAKS_TLS}` : what };
+  return {
+    code: "ERR_CONNECT",
+    permanent: false,
+    what: `${what}: ${encrypted ? SPEAKS_TLS : "check port, and set tls if it speaks TLS"}`,
+  };
 }
 
 /** Makes the ConnectError for what the socket reported (null: closed without an error). */
@@ -91,7 +95,7 @@ export function handshakeErrorFrom(step: string, reply: ServerError, options: Re
   if (/max number of clients/.test(text)) {
     return new ConnectError(
       "ERR_CONNECT_MAX_CLIENTS",
-      `${at}the server has no client left to give: raise its \`maxclients\` or lower maxConnections`,
+      `${at}the server has as many clients as its \`maxclients\` allows: raise it, or lower maxConnections`,
       false,
       facts,
     );
@@ -99,18 +103,17 @@ export function handshakeErrorFrom(step: string, reply: ServerError, options: Re
   if (reply.code === "LOADING") {
     return new ConnectError("ERR_CONNECT_LOADING", `${at}the server is loading its data`, false, facts);
   }
-  if (
-    reply.code === "WRONGPASS" ||
-    reply.code === "NOAUTH" ||
-    reply.code === "NOPERM" ||
-    /invalid password|AUTH.*without any password/.test(text)
-  ) {
-    return new ConnectError(
-      "ERR_CONNECT_AUTH",
-      `${at}${step} was refused (${reply.code}): check username, password or credentials()`,
-      true,
-      facts,
-    );
+  if (reply.code === "NOAUTH" && options.credentials === null) {
+    const message = `${at}the server wants a password and none was given: set password, or credentials()`;
+    return new ConnectError("ERR_CONNECT_AUTH", message, true, facts);
+  }
+  if (reply.code === "NOPERM") {
+    const message = `${at}the user has no right to ${step}: grant it with ACL SETUSER, or use another user`;
+    return new ConnectError("ERR_CONNECT_AUTH", message, true, facts);
+  }
+  if (/^WRONGPASS|^NOAUTH|invalid password|AUTH.*without any password/.test(text)) {
+    const message = `${at}${step} was refused (${reply.code}): check username, password or credentials()`;
+    return new ConnectError("ERR_CONNECT_AUTH", message, true, facts);
   }
   if (step === "SELECT") {
     return new ConnectError(
@@ -123,16 +126,28 @@ export function handshakeErrorFrom(step: string, reply: ServerError, options: Re
   return new ConnectError("ERR_CONNECT_HANDSHAKE", `${at}${step} was refused (${text})`, true, facts);
 }
 
+/** How far connecting has come. */
+export type ConnectStep = "credentials() has not settled" | "no connection" | "no reply to the handshake";
+
+const REMEDIES: Readonly<Record<ConnectStep, (options: ResolvedOptions) => string>> = {
+  "credentials() has not settled": () => "let it settle sooner",
+  "no connection": ({ tls }) =>
+    tls === null
+      ? "check host, port and firewall"
+      : "check host, port and firewall, and that this port speaks TLS (else unset tls)",
+  "no reply to the handshake": () => "the server is busy or paused, or what listens there is no Redis server",
+};
+
 /** Makes the ConnectError for a handshake that was not through within `connectTimeout`. */
-export function connectTimeout(step: string, options: ResolvedOptions): ConnectError {
-  const message = `cannot connect to ${options.node} within ${options.connectTimeout} ms (${step}): check host, port and firewall, or raise connectTimeout`;
+export function connectTimeout(step: ConnectStep, options: ResolvedOptions): ConnectError {
+  const remedy = REMEDIES[step](options);
+  const message = `cannot connect to ${options.node} within ${options.connectTimeout} ms (${step}): ${remedy}, or raise connectTimeout`;
   return new ConnectError("ERR_CONNECT_TIMEOUT", message, false, { node: options.node });
 }
 
 function notRedis(cause: ProtocolError, options: ResolvedOptions): ConnectError {
-  const remedy = `check port${options.tls === null ? ", and set tls if it speaks TLS" : ""}`;
-  const message = `cannot connect to ${options.node}: what answers there does not speak RESP (${cause.message}): ${remedy}`;
-  return new ConnectError("ERR_CONNECT_HANDSHAKE", message, false, { node: options.node, cause });
+  const message = `cannot connect to ${options.node}: what answers there is not a Redis server: ${cause.message}`;
+  return new ConnectError("ERR_CONNECT_HANDSHAKE", message, true, { node: options.node, cause });
 }
 
 /** Brings anything that can go wrong while connecting to a ConnectError. */

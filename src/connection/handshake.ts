@@ -46,8 +46,8 @@ function steps(options: ResolvedOptions, protocol: 2 | 3, credentials: Credentia
   }
   list.push({ name: "CLIENT", args: ["SETINFO", "LIB-NAME", "respool"], optional: true });
   list.push({ name: "CLIENT", args: ["SETINFO", "LIB-VER", VERSION], optional: true });
-  // Even for database 0: it also shows a refused password or a full server where no other step must succeed.
-  list.push({ name: "SELECT", args: [db] });
+  // Not for database 0, where every connection begins: a user of few rights may not have this one.
+  if (db !== 0) list.push({ name: "SELECT", args: [db] });
   return list;
 }
 
@@ -60,6 +60,9 @@ function fromHello(reply: Reply): Partial<ServerInfo> {
     protocol: 3,
   };
 }
+
+/** Refusals that count whatever step they come to: the user is not logged in, or the server is full. */
+const MUST_HEAR = /^NOAUTH|max number of clients/;
 
 /** A refusal of HELLO that leaves RESP2 to try. */
 class NoResp3 extends Error {}
@@ -78,7 +81,7 @@ async function run(connection: Connection, options: ResolvedOptions, list: reado
     const error: unknown = result.reason;
     if (!(error instanceof ServerError)) throw error;
     if (step.name === "HELLO" && NO_RESP3.test(error.message)) throw new NoResp3();
-    if (step.optional === true && !/max number of clients/.test(error.message)) continue;
+    if (step.optional === true && !MUST_HEAR.test(error.message)) continue;
     const label = step.name === "HELLO" && /WRONGPASS|NOAUTH|NOPERM/.test(error.code) ? "AUTH" : step.name;
     throw handshakeErrorFrom(label, error, options);
   }

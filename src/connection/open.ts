@@ -1,7 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ConnectError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
-import { connectTimeout, toConnectError } from "./connect-error.ts";
+import { connectTimeout, toConnectError, type ConnectStep } from "./connect-error.ts";
 import { Connection } from "./connection.ts";
 import { askCredentials, handshake } from "./handshake.ts";
 import type { Dialler } from "./transport.ts";
@@ -21,13 +21,10 @@ export async function openConnection(
 ): Promise<Connection> {
   const connection = new Connection(options.node, options.db, options.socketTimeout, clock);
   const attempt = new AbortController();
-  let step =
+  let step: ConnectStep =
     options.credentials === null || options.credentialsAreStatic ? "no connection" : "credentials() has not settled";
   const timer = clock.schedule(() => attempt.abort(connectTimeout(step, options)), options.connectTimeout, true);
-  const cancel = (): void =>
-    attempt.abort(
-      new ConnectError("ERR_CONNECT", `connecting to ${options.node} was ended: the pool was closed`, true),
-    );
+  const cancel = (): void => attempt.abort(ended(options, "was ended: the pool was closed", true));
   const aborted = new Promise<never>((_, reject) => {
     attempt.signal.addEventListener("abort", () => {
       connection.close("handshake", attempt.signal.reason);
@@ -40,7 +37,7 @@ export async function openConnection(
     attempt.signal.throwIfAborted();
     step = "no connection";
     connection.attach(await dialler.dial(connection, attempt.signal));
-    step = "connected, but no reply to the handshake";
+    step = "no reply to the handshake";
     await handshake(connection, options, credentials);
   };
   signal.addEventListener("abort", cancel);
@@ -48,8 +45,7 @@ export async function openConnection(
   try {
     // A race, because credentials() is the user's and may hang.
     await Promise.race([ready(), aborted]);
-    if (!connection.isOpen)
-      throw new ConnectError("ERR_CONNECT", `cannot connect to ${options.node}: the connection ended`, false);
+    if (!connection.isOpen) throw ended(options, "failed: the connection ended at once", false);
     return connection;
   } catch (error) {
     connection.close("handshake", error);
@@ -58,4 +54,8 @@ export async function openConnection(
     timer.cancel();
     signal.removeEventListener("abort", cancel);
   }
+}
+
+function ended(options: ResolvedOptions, what: string, permanent: boolean): ConnectError {
+  return new ConnectError("ERR_CONNECT", `connecting to ${options.node} ${what}`, permanent, { node: options.node });
 }

@@ -85,6 +85,7 @@ export class LeasedRun implements Waiter, RequestHolder {
 
   refused(error: RedisError): void {
     this.#end();
+    error.command = this.#request.spec.name;
     this.#request.fail(error);
   }
 

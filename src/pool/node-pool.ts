@@ -308,6 +308,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
       waiting: this.#supply.waiters.size,
       waitingBytes: this.#waitingBytes,
       counters: this.#counters,
+      lastConnectError: this.#supply.opener.lastError,
     });
   }
 

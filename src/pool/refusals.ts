@@ -8,6 +8,7 @@ import type { Waiter } from "./waiters.ts";
 function occupancy(stats: PoolStats, options: ResolvedOptions): string {
   const parts = [`${stats.leased}/${options.maxConnections} leased`];
   if (stats.lanes > 0) parts.push(`${stats.lanes} shared`);
+  else if (stats.leased > 0 && stats.total < options.maxConnections) parts.push("1 kept for shared commands");
   if (stats.subscribers > 0) parts.push(`${stats.subscribers} subscribed`);
   if (stats.connecting > 0) parts.push(`${stats.connecting} connecting`);
   parts.push(`${stats.waiting} waiting`);
@@ -23,6 +24,8 @@ export function waitedTooLong(
 ): PoolTimeoutError {
   const { maxConnections, node } = options;
   let remedy = "raise maxConnections or hold leases for less time";
+  if (stats.connecting > 0)
+    remedy = "a connection is being opened, and the server has not answered yet: is it busy or paused?";
   if (lastError instanceof ConnectError) remedy = `the latest attempt to connect failed: ${lastError.message}`;
   else if (lastError !== null) remedy = `the latest connection did not last: ${lastError.message}`;
   const message = `no connection within ${waiter.timeout} ms (${occupancy(stats, options)}): ${remedy}`;
@@ -47,12 +50,13 @@ export function tooMuchQueued(
   options: ResolvedOptions,
 ): QueueFullError {
   const command = request.spec.name;
-  const { node } = options;
-  const state =
-    limit === "maxInFlight"
-      ? `${options.maxInFlight} commands are in flight or queued`
-      : `${options.maxQueuedBytes} bytes would be waiting to be written`;
-  const message = `${command} was refused: ${state} for ${node}; the server or the network is slower than the load: send less at once, or raise ${limit}`;
+  const { node, maxInFlight, maxQueuedBytes } = options;
+  let message = `${command} was refused: ${maxInFlight} commands are in flight or queued for ${node}; the server or the network is slower than the load: send less at once, or raise maxInFlight`;
+  if (request.bytes > maxQueuedBytes) {
+    message = `${command} was refused: it has ${request.bytes} bytes, more than maxQueuedBytes (${maxQueuedBytes}): split it, or raise maxQueuedBytes`;
+  } else if (limit === "maxQueuedBytes") {
+    message = `${command} was refused: with its ${request.bytes} bytes more than ${maxQueuedBytes} would be waiting to be written to ${node}; the server or the network is slower than the load: send less at once, or raise maxQueuedBytes`;
+  }
   return new QueueFullError(limit, message, { command, node });
 }
 

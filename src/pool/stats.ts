@@ -1,3 +1,4 @@
+import type { RedisError } from "../base/errors.ts";
 import { Histogram, type Percentiles } from "../base/histogram.ts";
 import type { CloseReason } from "../connection/connection.ts";
 import type { Lanes } from "./lanes.ts";
@@ -40,6 +41,10 @@ export interface PoolStats {
   readonly timeouts: number;
   /** Commands and leases refused because a queue was full, since the start. */
   readonly rejected: number;
+  /** Failed attempts to connect since the start. */
+  readonly connectFailures: number;
+  /** Why the latest attempt to connect failed; null after one that succeeded. */
+  readonly lastConnectError: string | null;
   /** How long callers waited for a lease, ms. */
   readonly waitTime: Percentiles;
   /** How long leases were held, ms. */
@@ -53,6 +58,7 @@ export class Counters {
   acquired = 0;
   created = 0;
   destroyed = 0;
+  connectFailures = 0;
   timeouts = 0;
   rejected = 0;
   /** Commands taken since the start. */
@@ -79,6 +85,7 @@ export interface StatsSources {
   /** Bytes of the commands that they wait with. */
   readonly waitingBytes: number;
   readonly counters: Counters;
+  readonly lastConnectError: RedisError | null;
 }
 
 /** The stats of this moment. */
@@ -91,7 +98,7 @@ export function snapshot(sources: StatsSources): PoolStats {
     inFlight += entry.live.outstanding;
     if (entry.state !== "lane") queuedBytes += entry.live.queuedBytes;
   }
-  const { acquired, created, destroyed, timeouts, rejected } = counters;
+  const { acquired, created, destroyed, timeouts, rejected, connectFailures } = counters;
   return {
     maxConnections,
     total: roster.total,
@@ -109,6 +116,8 @@ export function snapshot(sources: StatsSources): PoolStats {
     destroyed,
     timeouts,
     rejected,
+    connectFailures,
+    lastConnectError: sources.lastConnectError?.message ?? null,
     waitTime: counters.waitTime.percentiles(),
     useTime: counters.useTime.percentiles(),
     closedBecause: { ...counters.closedBecause },

@@ -165,6 +165,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
   }
 
   failed(error: ConnectError): void {
+    this.#counters.connectFailures++;
     if (error.permanent) {
       // A copy for each: an error belongs to one caller.
       this.lanes.failPending((request) => error.for(request.spec.name));

@@ -23,11 +23,17 @@ interface Pop {
 }
 
 const list = (raw: RawClient, key: string): Promise<string[]> => raw.command("LRANGE", key, 0, -1) as Promise<string[]>;
-const push = (raw: RawClient, key: string, elements: readonly string[]): Promise<unknown> => raw.command("RPUSH", key, ...elements);
+const push = (raw: RawClient, key: string, elements: readonly string[]): Promise<unknown> =>
+  raw.command("RPUSH", key, ...elements);
 
 const pops: readonly Pop[] = [
   { name: "BLPOP", take: async (redis, key) => (await redis.blpop(key, 0))?.[1] ?? null, add: push, rest: list },
-  { name: "BRPOP", take: async (redis, key) => (await redis.brpop([`${key}:none`, key], 0))?.[1] ?? null, add: push, rest: list },
+  {
+    name: "BRPOP",
+    take: async (redis, key) => (await redis.brpop([`${key}:none`, key], 0))?.[1] ?? null,
+    add: push,
+    rest: list,
+  },
   {
     name: "BLMOVE",
     take: (redis, key) => redis.blmove(key, `${key}:taken`, "LEFT", "RIGHT", 0),
@@ -49,15 +55,38 @@ const pops: readonly Pop[] = [
     prepare: (raw, key) => raw.command("XGROUP", "CREATE", key, "g", "0", "MKSTREAM"),
     take: async (redis, key) => {
       const reply = await redis.call("XREADGROUP", "GROUP", "g", "c", "COUNT", 1, "BLOCK", 0, "STREAMS", key, ">");
-      return reply === null ? null : (/n\d+-\d+/.exec(JSON.stringify(reply))?.[0] ?? assert.fail(JSON.stringify(reply)));
+      return reply === null
+        ? null
+        : (/n\d+-\d+/.exec(JSON.stringify(reply))?.[0] ?? assert.fail(JSON.stringify(reply)));
     },
-    add: async (raw, key, elements) => Promise.all(elements.map((element) => raw.command("XADD", key, "*", "e", element))),
+    add: async (raw, key, elements) =>
+      Promise.all(elements.map((element) => raw.command("XADD", key, "*", "e", element))),
     rest: async (raw, key) => {
-      const unread = (await raw.command("XREADGROUP", "GROUP", "g", "rest", "COUNT", 10_000, "STREAMS", key, ">")) as unknown;
+      const unread = (await raw.command(
+        "XREADGROUP",
+        "GROUP",
+        "g",
+        "rest",
+        "COUNT",
+        10_000,
+        "STREAMS",
+        key,
+        ">",
+      )) as unknown;
       return JSON.stringify(unread).match(/n\d+-\d+/g) ?? [];
     },
     given: async (raw, key) => {
-      const pending = (await raw.command("XREADGROUP", "GROUP", "g", "c", "COUNT", 10_000, "STREAMS", key, "0")) as unknown;
+      const pending = (await raw.command(
+        "XREADGROUP",
+        "GROUP",
+        "g",
+        "c",
+        "COUNT",
+        10_000,
+        "STREAMS",
+        key,
+        "0",
+      )) as unknown;
       return JSON.stringify(pending).match(/n\d+-\d+/g) ?? [];
     },
   },
@@ -90,7 +119,10 @@ class Account {
   async #produce(): Promise<void> {
     while (!this.#stopped) {
       const count = 1 + Math.floor(Math.random() * 3);
-      const elements = Array.from({ length: count }, (_, i) => `n${this.pushed.length + i}-${Math.floor(Math.random() * 1e6)}`);
+      const elements = Array.from(
+        { length: count },
+        (_, i) => `n${this.pushed.length + i}-${Math.floor(Math.random() * 1e6)}`,
+      );
       this.pushed.push(...elements);
       await this.pop.add(this.raw, this.key, elements);
       if (Math.random() < 0.7) await sleep(Math.random() * 3);
@@ -114,7 +146,8 @@ class Account {
     const given = await pop.given?.(raw, key);
     const rest = await pop.rest(raw, key);
     assert.deepEqual([...this.delivered, ...rest].sort(), [...this.pushed].sort(), "delivered + remaining = pushed");
-    if (given !== undefined) assert.deepEqual(given.sort(), [...this.delivered].sort(), "whatever was given was delivered");
+    if (given !== undefined)
+      assert.deepEqual(given.sort(), [...this.delivered].sort(), "whatever was given was delivered");
     assert.ok(this.rejected > 0, "no take was ever ended early");
     assert.ok(this.delivered.length > 0, "no take ever got an element");
   }
@@ -159,7 +192,9 @@ for (const pop of pops) {
     await using redis = new Redis({ host: link.host, port: link.port, maxConnections: LANES + 2 });
     using raw = await connectRaw(server());
     const account = await Account.open(pop, raw);
-    await race(500, () => account.take(redis.with({ timeout: 60 + Math.random() * 8 })));
+    await race(500, () =>
+      account.take(redis.with({ timeout: Math.random() < 0.5 ? 8 + Math.random() * 8 : 60 + Math.random() * 8 })),
+    );
     await account.settle();
   });
 

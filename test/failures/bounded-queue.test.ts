@@ -13,7 +13,12 @@ const statsOf = (redis: Redis): PoolStats => Object.values(redis.stats().nodes)[
 
 async function disconnected(options: RedisOptions, body: (redis: Redis, proxy: Proxy) => Promise<void>): Promise<void> {
   await using proxy = await startProxy({ port: server().port });
-  await using redis = new Redis({ host: proxy.host, port: proxy.port, reconnect: { minDelay: 10, maxDelay: 50 }, ...options });
+  await using redis = new Redis({
+    host: proxy.host,
+    port: proxy.port,
+    reconnect: { minDelay: 10, maxDelay: 50 },
+    ...options,
+  });
   await redis.flushall();
   await proxy.refuse(true);
   proxy.cut();
@@ -46,7 +51,8 @@ test("the queue while disconnected is bounded by bytes", () =>
     await proxy.refuse(false);
     const results = await settled;
     for (const one of results) {
-      if (one.status === "rejected") assert.deepEqual([one.reason.code, one.reason.limit], ["ERR_QUEUE_FULL", "maxQueuedBytes"]);
+      if (one.status === "rejected")
+        assert.deepEqual([one.reason.code, one.reason.limit], ["ERR_QUEUE_FULL", "maxQueuedBytes"]);
     }
     const kept = results.filter((one) => one.status === "fulfilled").length;
     assert.ok(kept >= 90 && kept <= 100, `${kept} accepted`);
@@ -71,10 +77,13 @@ test("the queue while disconnected is bounded by each command's deadline", () =>
     const timeouts = [100, 200, 300];
     const settled = await Promise.all(
       timeouts.map((timeout) =>
-        redis.with({ timeout }).incr("late").then(
-          () => assert.fail("it ran"),
-          (error) => ({ code: error.code, outcome: error.outcome, after: performance.now() - start }),
-        ),
+        redis
+          .with({ timeout })
+          .incr("late")
+          .then(
+            () => assert.fail("it ran"),
+            (error) => ({ code: error.code, outcome: error.outcome, after: performance.now() - start }),
+          ),
       ),
     );
     for (const [i, { code, outcome, after }] of settled.entries()) {
@@ -112,13 +121,23 @@ test("waiters for leases are bounded by count and by deadline while the pool is 
 
 test("a server that reads too slowly bounds the queue in the same way", async () => {
   await using own = await startServer();
-  await using redis = new Redis({ port: own.port, maxQueuedBytes: 2_000_000, commandTimeout: 1500, socketTimeout: 10_000 });
+  await using redis = new Redis({
+    port: own.port,
+    maxQueuedBytes: 2_000_000,
+    commandTimeout: 1500,
+    socketTimeout: 10_000,
+  });
   await redis.ping();
   own.pause();
   const value = "x".repeat(50_000);
   const outcomes: Promise<string>[] = [];
   for (let i = 0; i < 600; i++) {
-    outcomes.push(redis.set("slow", value).then(() => "done", (error) => `${error.code} ${error.outcome}`));
+    outcomes.push(
+      redis.set("slow", value).then(
+        () => "done",
+        (error) => `${error.code} ${error.outcome}`,
+      ),
+    );
     if (i % 20 === 0) await sleep(1);
     assert.ok(statsOf(redis).queuedBytes <= 2_000_000);
   }
@@ -127,5 +146,8 @@ test("a server that reads too slowly bounds the queue in the same way", async ()
   assert.ok(told.includes("ERR_QUEUE_FULL not-sent"));
   assert.ok(told.includes("ERR_COMMAND_TIMEOUT unknown"));
   assert.ok(told.includes("ERR_COMMAND_TIMEOUT not-sent"), "what never left this process says so");
-  assert.deepEqual(new Set(told), new Set(["ERR_QUEUE_FULL not-sent", "ERR_COMMAND_TIMEOUT unknown", "ERR_COMMAND_TIMEOUT not-sent"]));
+  assert.deepEqual(
+    new Set(told),
+    new Set(["ERR_QUEUE_FULL not-sent", "ERR_COMMAND_TIMEOUT unknown", "ERR_COMMAND_TIMEOUT not-sent"]),
+  );
 });

@@ -11,7 +11,11 @@ import { until } from "../support/wait.ts";
 for (const secure of [false, true]) {
   describe(secure ? "over TLS" : "over TCP", () => {
     const server = sharedServer({ tls: secure });
-    const options = (port: number): RedisOptions => ({ host: "127.0.0.1", port, ...(secure ? { tls: server().tls } : {}) });
+    const options = (port: number): RedisOptions => ({
+      host: "127.0.0.1",
+      port,
+      ...(secure ? { tls: server().tls } : {}),
+    });
     const look = () => connectRaw({ port: server().port, tls: server().tls });
     /** The value of each key names the key, so a reply that went astray shows. */
     const fill = async (redis: Redis, count: number): Promise<void> => {

@@ -45,7 +45,12 @@ test("connections killed while lent fail their borrower, and are gone when they 
 
 test("the pool heals after a restart of the server, to its former capacity", async () => {
   await using own = await startServer();
-  await using pool = new ConnectionPool({ port: own.port, maxConnections: 4, acquireTimeout: 8000, reconnect: { maxDelay: 100 } });
+  await using pool = new ConnectionPool({
+    port: own.port,
+    maxConnections: 4,
+    acquireTimeout: 8000,
+    reconnect: { maxDelay: 100 },
+  });
   for (const lease of await leaseAll(pool, 4)) lease.release();
   await own.restart();
   const again = await leaseAll(pool, 4);
@@ -71,7 +76,12 @@ test("the pool heals when the server was away, whether somebody waited or not", 
 
 test("connections dropped at once by the other side are not dialled again in a hot loop", async () => {
   await using proxy = await startProxy({ port: 1 }); // accepts, and has nobody behind it
-  await using pool = new ConnectionPool({ host: "127.0.0.1", port: proxy.port, maxConnections: 10, reconnect: { minDelay: 50, maxDelay: 200 } });
+  await using pool = new ConnectionPool({
+    host: "127.0.0.1",
+    port: proxy.port,
+    maxConnections: 10,
+    reconnect: { minDelay: 50, maxDelay: 200 },
+  });
   await assert.rejects(pool.lease({ timeout: 800 }), { code: "ERR_POOL_TIMEOUT" });
   assert.ok(proxy.accepted >= 2, "it went on trying");
   assert.ok(proxy.accepted <= 20, `${proxy.accepted} attempts in 800 ms`);

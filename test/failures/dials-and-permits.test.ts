@@ -125,7 +125,11 @@ async function storm(seed: number, raw: RawClient, options: RedisOptions): Promi
   const callers: Promise<unknown>[] = [];
   for (let step = 0; step < 150; step++) {
     for (let n = Math.floor(random() * 5); n > 0; n--) {
-      callers.push(caller(pool, redis, random).catch((error: Error) => assert.ok("code" in error || error.name === "AbortError", String(error.stack))));
+      callers.push(
+        caller(pool, redis, random).catch((error: Error) =>
+          assert.ok("code" in error || error.name === "AbortError", String(error.stack)),
+        ),
+      );
     }
     const fault = random();
     if (fault < 0.02) await proxy.refuse(true);

@@ -10,7 +10,12 @@ const server = sharedServer();
 /** What CLIENT INFO says of a session, without what changes by itself. */
 async function session(lease: Lease): Promise<Record<string, string>> {
   const info = String(await lease.call("CLIENT", "INFO"));
-  const fields = Object.fromEntries(info.trim().split(" ").map((field) => field.split(/=(.*)/s)));
+  const fields = Object.fromEntries(
+    info
+      .trim()
+      .split(" ")
+      .map((field) => field.split(/=(.*)/s)),
+  );
   const told = ["name", "flags", "db", "sub", "psub", "ssub", "multi", "watch", "user", "redir", "resp", "lib-name"];
   return Object.fromEntries(told.flatMap((name) => (fields[name] === undefined ? [] : [[name, String(fields[name])]])));
 }
@@ -19,7 +24,7 @@ const ignore = (): void => {};
 
 /** What a borrower may leave behind; errors of the commands are its own business. */
 const dirt: Record<string, (lease: Lease) => Promise<unknown>> = {
-  "SELECT": (lease) => lease.select(3),
+  SELECT: (lease) => lease.select(3),
   "SELECT written in one word": (lease) => lease.call("select 3"),
   "SELECT with its database as bytes": (lease) => lease.call("SELECT", Buffer.from("3")),
   "SELECT in a pipeline": (lease) => lease.pipeline().select(3).get("k").exec(),
@@ -41,8 +46,8 @@ const dirt: Record<string, (lease: Lease) => Promise<unknown>> = {
     await lease.select(3);
     await lease.call("EXEC");
   },
-  "WATCH": (lease) => lease.watch("k"),
-  "MULTI": (lease) => lease.call("MULTI"),
+  WATCH: (lease) => lease.watch("k"),
+  MULTI: (lease) => lease.call("MULTI"),
   "MULTI with a command queued": async (lease) => {
     await lease.call("MULTI");
     await lease.call("SET", "from multi", "1");
@@ -63,7 +68,7 @@ const dirt: Record<string, (lease: Lease) => Promise<unknown>> = {
   "a refused HELLO that has logged in already": (lease) =>
     lease.call("HELLO", "3", "AUTH", "guest", "guest-password", "SETNAME", "not a name").catch(ignore),
   "HELLO 2": (lease) => lease.call("HELLO", "2"),
-  "RESET": (lease) => lease.call("RESET"),
+  RESET: (lease) => lease.call("RESET"),
   "CLIENT REPLY OFF": (lease) => lease.client.reply("OFF"),
   "CLIENT REPLY OFF and commands": async (lease) => {
     await lease.client.reply("OFF");
@@ -82,13 +87,13 @@ const dirt: Record<string, (lease: Lease) => Promise<unknown>> = {
   "CLIENT SETNAME": (lease) => lease.client.setname("borrower"),
   "CLIENT SETNAME with its sub-command as bytes": (lease) => lease.call("CLIENT", Buffer.from("SETNAME"), "borrower"),
   "CLIENT NO-EVICT": (lease) => lease.call("CLIENT NO-EVICT", "ON"),
-  "SUBSCRIBE": (lease) => assert.rejects(lease.call("SUBSCRIBE", "ch"), { code: "ERR_OPTIONS", outcome: "not-sent" }),
+  SUBSCRIBE: (lease) => assert.rejects(lease.call("SUBSCRIBE", "ch"), { code: "ERR_OPTIONS", outcome: "not-sent" }),
   "SUBSCRIBE written in one word": (lease) =>
     assert.rejects(lease.call("SUBSCRIBE ch"), { code: "ERR_OPTIONS", outcome: "not-sent" }),
-  "READONLY": (lease) => lease.readonly().catch(ignore),
-  "MONITOR": (lease) => lease.call("MONITOR"),
+  READONLY: (lease) => lease.readonly().catch(ignore),
+  MONITOR: (lease) => lease.call("MONITOR"),
   "SCRIPT DEBUG": (lease) => lease.script.debug("YES"),
-  "QUIT": (lease) => lease.call("QUIT"),
+  QUIT: (lease) => lease.call("QUIT"),
   "a BLPOP that is not over": async (lease) => {
     lease.blpop("empty", 0).catch(ignore);
     await sleep(5);
@@ -117,7 +122,10 @@ for (const protocol of [3, 2] as const) {
         assert.deepEqual(await session(next), clean);
         // Works as a fresh one: plain, in a transaction, with a script, and its replies are its own.
         await next.set("own", name);
-        assert.deepEqual(await next.multi().get("own").incr("counter").exec(), [name, await next.get("counter").then(Number)]);
+        assert.deepEqual(await next.multi().get("own").incr("counter").exec(), [
+          name,
+          await next.get("counter").then(Number),
+        ]);
         assert.equal(await next.call("EVAL", "return ARGV[1]", "0", "still a script"), "still a script");
         assert.equal(await next.acl.whoami(), "default");
         assert.equal(await other.command("GET", "from multi"), null);

@@ -11,7 +11,13 @@ test("a server with no client left to give caps the pool for a while: no hot loo
   await using server = await startServer({ config: { maxclients: 8 } });
   await using link = await startProxy(server);
   using raw = await connectRaw(server);
-  await using pool = new ConnectionPool({ host: link.host, port: link.port, maxConnections: 50, acquireTimeout: 4000, reconnect: { minDelay: 20, maxDelay: 200 } });
+  await using pool = new ConnectionPool({
+    host: link.host,
+    port: link.port,
+    maxConnections: 50,
+    acquireTimeout: 4000,
+    reconnect: { minDelay: 20, maxDelay: 200 },
+  });
   const waiting = Promise.allSettled(Array.from({ length: 30 }, () => pool.lease()));
   await until(() => pool.stats().leased >= 5 && pool.stats().connecting === 0);
   await sleep(300);
@@ -28,7 +34,10 @@ test("a server with no client left to give caps the pool for a while: no hot loo
     assert.match(one.reason.message, /maxclients/, "the error says what to change");
     assert.equal(one.reason.cause?.code, "ERR_CONNECT_MAX_CLIENTS");
   }
-  assert.deepEqual(await Promise.all(leases.map((lease) => lease.echo("works"))), leases.map(() => "works"));
+  assert.deepEqual(
+    await Promise.all(leases.map((lease) => lease.echo("works"))),
+    leases.map(() => "works"),
+  );
   for (const lease of leases) lease.release();
   assert.equal(await pool.use((lease) => lease.echo("lent again")), "lent again");
   void raw;
@@ -37,7 +46,12 @@ test("a server with no client left to give caps the pool for a while: no hot loo
 test("when the limit is raised the pool grows again to its own maximum", async () => {
   await using server = await startServer({ config: { maxclients: 6 } });
   using raw = await connectRaw(server);
-  await using pool = new ConnectionPool({ port: server.port, maxConnections: 12, acquireTimeout: 12_000, reconnect: { minDelay: 20, maxDelay: 100 } });
+  await using pool = new ConnectionPool({
+    port: server.port,
+    maxConnections: 12,
+    acquireTimeout: 12_000,
+    reconnect: { minDelay: 20, maxDelay: 100 },
+  });
   const waiting = Promise.all(Array.from({ length: 12 }, () => pool.lease()));
   await until(() => pool.stats().leased > 0 && pool.stats().connecting === 0);
   assert.ok(pool.stats().leased < 6);
@@ -52,10 +66,16 @@ test("a full server with nothing open yet is asked with growing pauses, and serv
   await using link = await startProxy(server);
   const raws = [await connectRaw(server), await connectRaw(server), await connectRaw(server)];
   await using redis = new Redis({ host: link.host, port: link.port, reconnect: { minDelay: 50, maxDelay: 300 } });
-  await assert.rejects(redis.with({ timeout: 1000 }).get("k"), (error: { code: string; outcome: string; cause: { code: string } }) => {
-    assert.deepEqual([error.code, error.outcome, error.cause.code], ["ERR_COMMAND_TIMEOUT", "not-sent", "ERR_CONNECT_MAX_CLIENTS"]);
-    return true;
-  });
+  await assert.rejects(
+    redis.with({ timeout: 1000 }).get("k"),
+    (error: { code: string; outcome: string; cause: { code: string } }) => {
+      assert.deepEqual(
+        [error.code, error.outcome, error.cause.code],
+        ["ERR_COMMAND_TIMEOUT", "not-sent", "ERR_CONNECT_MAX_CLIENTS"],
+      );
+      return true;
+    },
+  );
   assert.ok(link.accepted >= 2 && link.accepted <= 20, `${link.accepted} attempts in a second`);
   const reading = redis.get("k");
   for (const raw of raws) raw.close();
@@ -71,6 +91,9 @@ test("a full server is told from other refusals however early it says so", async
     return { password: "unused" };
   };
   await using slow = new ConnectionPool({ port: server.port, credentials });
-  await assert.rejects(slow.lease({ timeout: 400 }), (error: { cause: { code: string } }) => error.cause.code === "ERR_CONNECT_MAX_CLIENTS");
+  await assert.rejects(
+    slow.lease({ timeout: 400 }),
+    (error: { cause: { code: string } }) => error.cause.code === "ERR_CONNECT_MAX_CLIENTS",
+  );
   for (const raw of raws) raw.close();
 });

@@ -26,7 +26,10 @@ for (const direction of directions) {
       () => assert.fail("there was nobody to answer"),
       (error) => error,
     );
-    assert.deepEqual([failed.code, failed.outcome, failed.reason], ["ERR_CONNECTION_LOST", "unknown", "socket-timeout"]);
+    assert.deepEqual(
+      [failed.code, failed.outcome, failed.reason],
+      ["ERR_CONNECTION_LOST", "unknown", "socket-timeout"],
+    );
     assert.equal(statsOf(redis).closedBecause["socket-timeout"], 1);
     // A read is sent again by itself, and succeeds as soon as the link lets a new connection through.
     const reading = redis.get("k");
@@ -82,7 +85,13 @@ test("a lease on a half-open link fails its command, and the pool gives a workin
 
 test("an idle connection on a dead link is found by its health check, before anybody borrows it", async () => {
   await using proxy = await startProxy({ port: server().port });
-  await using pool = new ConnectionPool({ host: proxy.host, port: proxy.port, maxConnections: 2, socketTimeout: 150, healthCheckInterval: 100 });
+  await using pool = new ConnectionPool({
+    host: proxy.host,
+    port: proxy.port,
+    maxConnections: 2,
+    socketTimeout: 150,
+    healthCheckInterval: 100,
+  });
   await pool.use((lease) => lease.ping());
   proxy.blackhole("toServer", true);
   await until(() => pool.stats().total === 0, { timeout: 4000 });

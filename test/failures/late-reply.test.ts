@@ -28,7 +28,10 @@ test("a timeout fires while the reply is outstanding because the server sleeps",
   using other = await connectRaw(server());
   await until(() => Promise.race([other.command("PING").then(() => false), sleep(100).then(() => true)]));
   const { error } = await failure(redis.with({ timeout: 200 }).get("k"));
-  assert.deepEqual([error["name"], error["code"], error["outcome"]], ["CommandTimeoutError", "ERR_COMMAND_TIMEOUT", "unknown"]);
+  assert.deepEqual(
+    [error["name"], error["code"], error["outcome"]],
+    ["CommandTimeoutError", "ERR_COMMAND_TIMEOUT", "unknown"],
+  );
   assert.equal(error["timeout"], 200);
   assert.equal(awake, false, "the timeout did not wait for the server");
   await sleeping;
@@ -79,4 +82,15 @@ test("commands of many callers each get their own timeout, and late replies reac
     else assert.equal(result.status === "rejected" && result.reason.outcome, "unknown");
   }
   assert.equal(await redis.get("key:3"), "value 3");
+});
+
+test("time that the program computes before a command is not taken off the command's own limit", async () => {
+  await using redis = new Redis({ port: server().port });
+  await redis.set("k", "v");
+  for (let round = 0; round < 3; round++) {
+    await redis.get("k");
+    const end = performance.now() + 900;
+    while (performance.now() < end); // as parsing, hashing or rendering does
+    assert.equal(await redis.with({ timeout: 800 }).get("k"), "v");
+  }
 });

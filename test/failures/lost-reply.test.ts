@@ -22,7 +22,12 @@ interface Setting {
 
 async function behindProxy(options: RedisOptions, body: (setting: Setting) => Promise<void>): Promise<void> {
   await using proxy = await startProxy({ port: server().port });
-  await using redis = new Redis({ host: proxy.host, port: proxy.port, reconnect: { minDelay: 5, maxDelay: 50 }, ...options });
+  await using redis = new Redis({
+    host: proxy.host,
+    port: proxy.port,
+    reconnect: { minDelay: 5, maxDelay: 50 },
+    ...options,
+  });
   await redis.flushall();
   await body({ redis, proxy });
 }
@@ -43,7 +48,10 @@ async function withoutAnswer<T>(proxy: Proxy, send: () => Promise<T>): Promise<T
 
 test("INCR whose reply was cut off is not sent again by itself, and its outcome is unknown", () =>
   behindProxy({}, async ({ redis, proxy }) => {
-    await assert.rejects(withoutAnswer(proxy, () => redis.incr("n")), { ...lost, command: "INCR" });
+    await assert.rejects(
+      withoutAnswer(proxy, () => redis.incr("n")),
+      { ...lost, command: "INCR" },
+    );
     assert.equal(await redis.get("n"), "1");
   }));
 
@@ -68,10 +76,16 @@ test("a GET in the same place is sent again and succeeds", () =>
 
 test("SET is sent again only where overwriting is allowed", () =>
   behindProxy({}, async ({ redis, proxy }) => {
-    await assert.rejects(withoutAnswer(proxy, () => redis.set("k", "v")), lost);
+    await assert.rejects(
+      withoutAnswer(proxy, () => redis.set("k", "v")),
+      lost,
+    );
     const view = redis.with({ retry: { effects: "overwrite" } });
     assert.equal(await withoutAnswer(proxy, () => view.set("k", "v")), "OK");
-    await assert.rejects(withoutAnswer(proxy, () => view.incr("n")), lost);
+    await assert.rejects(
+      withoutAnswer(proxy, () => view.incr("n")),
+      lost,
+    );
     assert.equal(await redis.get("n"), "1");
   }));
 
@@ -84,19 +98,34 @@ test("INCR is repeated where the caller allows accumulating, and then it runs tw
 test("nothing is repeated without retries, not even a GET", () =>
   behindProxy({}, async ({ redis, proxy }) => {
     await redis.ping();
-    await assert.rejects(withoutAnswer(proxy, () => redis.with({ retry: false }).get("k")), lost);
+    await assert.rejects(
+      withoutAnswer(proxy, () => redis.with({ retry: false }).get("k")),
+      lost,
+    );
     await redis.ping();
-    await assert.rejects(withoutAnswer(proxy, () => redis.with({ retry: { effects: "none" } }).get("k")), lost);
+    await assert.rejects(
+      withoutAnswer(proxy, () => redis.with({ retry: { effects: "none" } }).get("k")),
+      lost,
+    );
   }));
 
 test("a pipeline or a transaction with one INCR among reads is not sent again", () =>
   behindProxy({}, async ({ redis, proxy }) => {
     await redis.ping();
-    await assert.rejects(withoutAnswer(proxy, () => redis.pipeline().get("a").incr("n").get("b").exec()), lost);
+    await assert.rejects(
+      withoutAnswer(proxy, () => redis.pipeline().get("a").incr("n").get("b").exec()),
+      lost,
+    );
     await redis.ping();
-    await assert.rejects(withoutAnswer(proxy, () => redis.multi().get("a").incr("n").exec()), lost);
+    await assert.rejects(
+      withoutAnswer(proxy, () => redis.multi().get("a").incr("n").exec()),
+      lost,
+    );
     await redis.ping();
-    await assert.rejects(withoutAnswer(proxy, () => redis.eval("return redis.call('incr', 'n')", [])), lost);
+    await assert.rejects(
+      withoutAnswer(proxy, () => redis.eval("return redis.call('incr', 'n')", [])),
+      lost,
+    );
     assert.equal(await redis.get("n"), "3");
     assert.deepEqual(await withoutAnswer(proxy, () => redis.pipeline().get("a").get("n").exec()), [null, "3"]);
   }));

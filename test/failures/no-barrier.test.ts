@@ -26,11 +26,17 @@ test("batching is no barrier: a reply settles as soon as it is read, whatever el
   });
   await until(() => held.length === 10); // all came in one batch, and none was answered
   for (const [i, [key, connection]] of held.entries()) {
-    assert.deepEqual(settled, Array.from({ length: i }, (_, before) => before));
+    assert.deepEqual(
+      settled,
+      Array.from({ length: i }, (_, before) => before),
+    );
     connection.send(`+value of ${key}\r\n`);
     await until(() => settled.length === i + 1);
   }
-  assert.deepEqual(await Promise.all(all), Array.from({ length: 10 }, (_, i) => `value of k${i}`));
+  assert.deepEqual(
+    await Promise.all(all),
+    Array.from({ length: 10 }, (_, i) => `value of k${i}`),
+  );
 });
 
 test("the first replies of a batch settle while a later one is only half there", async () => {
@@ -55,7 +61,10 @@ test("a blocked command of the same tick holds nobody else up", async () => {
   const blocked = redis.blpop("nothing", 0.5);
   let blockedIsDone = false;
   void blocked.then(() => (blockedIsDone = true));
-  assert.deepEqual(await Promise.all(Array.from({ length: 100 }, (_, i) => redis.echo(`e${i}`))), Array.from({ length: 100 }, (_, i) => `e${i}`));
+  assert.deepEqual(
+    await Promise.all(Array.from({ length: 100 }, (_, i) => redis.echo(`e${i}`))),
+    Array.from({ length: 100 }, (_, i) => `e${i}`),
+  );
   assert.equal(blockedIsDone, false);
   assert.equal(await blocked, null);
 });
@@ -63,7 +72,13 @@ test("a blocked command of the same tick holds nobody else up", async () => {
 test("an error in the middle of a batch settles only its own command", async () => {
   await using redis = new Redis({ port: server().port });
   await redis.set("text", "no number");
-  const settled = await Promise.allSettled([redis.set("a", "1"), redis.incr("text"), redis.get("a"), redis.lpush("a", "x"), redis.get("text")]);
+  const settled = await Promise.allSettled([
+    redis.set("a", "1"),
+    redis.incr("text"),
+    redis.get("a"),
+    redis.lpush("a", "x"),
+    redis.get("text"),
+  ]);
   assert.deepEqual(
     settled.map((one) => (one.status === "fulfilled" ? one.value : (one.reason as ServerError).code)),
     ["OK", "ERR", "1", "WRONGTYPE", "no number"],
@@ -82,5 +97,8 @@ test("replies that arrive byte by byte settle one by one", async () => {
       order.push(i);
     }),
   );
-  assert.deepEqual(order, Array.from({ length: 20 }, (_, i) => i));
+  assert.deepEqual(
+    order,
+    Array.from({ length: 20 }, (_, i) => i),
+  );
 });

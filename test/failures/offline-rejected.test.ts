@@ -96,7 +96,10 @@ test("commands of a client that was closed while offline never run", async () =>
   const settled = Promise.allSettled(all);
   await redis.close({ timeout: 50 });
   for (const result of await settled) {
-    assert.deepEqual(result.status === "rejected" && [result.reason.code, result.reason.outcome], ["ERR_CLOSED", "not-sent"]);
+    assert.deepEqual(result.status === "rejected" && [result.reason.code, result.reason.outcome], [
+      "ERR_CLOSED",
+      "not-sent",
+    ]);
   }
   await proxy.refuse(false);
   await sleep(150);

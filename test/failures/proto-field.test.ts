@@ -37,7 +37,8 @@ for (const protocol of [2, 3] as const) {
     }
     assert.equal(Object.getPrototypeOf(buffered), null);
     assert.deepEqual(buffered["__proto__"], Buffer.from("polluted"));
-    for await (const [field, value] of redis.hscanIterator("h")) assert.deepEqual([field, value], ["__proto__", "polluted"]);
+    for await (const [field, value] of redis.hscanIterator("h"))
+      assert.deepEqual([field, value], ["__proto__", "polluted"]);
     await redis.xadd("__proto__", "*", [["__proto__", "streamed"]]);
     const read = await redis.xread(JSON.parse(`{"__proto__":"0"}`) as Record<string, string>);
     assert.equal(Object.getPrototypeOf(read), null);

@@ -35,9 +35,15 @@ after(async () => {
 function shown(value: unknown): string {
   const parts = [inspect(value, { depth: Infinity, showHidden: true, getters: true }), String(value)];
   for (let error: unknown = value; error instanceof Error; error = error.cause) {
-    parts.push(error.message, String(error.stack), JSON.stringify(error), JSON.stringify(Object.getOwnPropertyDescriptors(error)));
+    parts.push(
+      error.message,
+      String(error.stack),
+      JSON.stringify(error),
+      JSON.stringify(Object.getOwnPropertyDescriptors(error)),
+    );
   }
-  if (!(value instanceof Error)) parts.push(JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? String(one) : one)) ?? "");
+  if (!(value instanceof Error))
+    parts.push(JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? String(one) : one)) ?? "");
   return parts.join("\n");
 }
 
@@ -55,15 +61,17 @@ async function failureOf(promise: Promise<unknown>): Promise<unknown> {
 }
 
 const failing: Record<string, (redis: Redis) => Promise<unknown>> = {
-  "AUTH": (redis) => redis.auth(SECRET, { username: "nobody" }),
+  AUTH: (redis) => redis.auth(SECRET, { username: "nobody" }),
   "AUTH with too many arguments": (redis) => redis.call("AUTH", "a", SECRET, SECRET),
-  "HELLO": (redis) => redis.call("HELLO", "3", "AUTH", "nobody", SECRET),
+  HELLO: (redis) => redis.call("HELLO", "3", "AUTH", "nobody", SECRET),
   "HELLO with a broken option": (redis) => redis.call("HELLO", "3", "AUTHX", "nobody", SECRET),
   "CONFIG SET of something unknown": (redis) => redis.call("CONFIG", "SET", "no-such-option", SECRET),
   "CONFIG SET of a wrong value": (redis) => redis.call("CONFIG", "SET", "maxmemory", SECRET),
-  "CONFIG SET of a masterauth beside a wrong option": (redis) => redis.call("CONFIG", "SET", "masterauth", SECRET, "maxmemory", "x"),
+  "CONFIG SET of a masterauth beside a wrong option": (redis) =>
+    redis.call("CONFIG", "SET", "masterauth", SECRET, "maxmemory", "x"),
   "ACL SETUSER": (redis) => redis.call("ACL", "SETUSER", "somebody", `>${SECRET}`, "no-such-rule"),
-  "ACL SETUSER with a broken rule that holds the password": (redis) => redis.call("ACL", "SETUSER", "somebody", `?${SECRET}`),
+  "ACL SETUSER with a broken rule that holds the password": (redis) =>
+    redis.call("ACL", "SETUSER", "somebody", `?${SECRET}`),
   "an unknown command": (redis) => redis.call("NOSUCHCOMMAND", "key", SECRET),
   "an unknown command with the secret behind a line end": (redis) => redis.call("NOSUCHCOMMAND", `\r\n'${SECRET}`),
   "an unknown sub-command": (redis) => redis.call("OBJECT", "NOSUCH", "key", SECRET),
@@ -74,8 +82,9 @@ const failing: Record<string, (redis: Redis) => Promise<unknown>> = {
   },
   "SET with a broken option": (redis) => redis.call("SET", "k", SECRET, "NOSUCH"),
   "EVAL arguments": (redis) => redis.eval("return redis.call('incrby', KEYS[1], ARGV[1])", ["n"], SECRET),
-  "MIGRATE": (redis) => redis.call("MIGRATE", "127.0.0.1", "1", "text", "0", "10", "AUTH", SECRET),
-  "a transaction that is refused": (redis) => redis.multi().call("SET", "k", SECRET, "NOSUCH").call("NOSUCHCOMMAND", SECRET).exec(),
+  MIGRATE: (redis) => redis.call("MIGRATE", "127.0.0.1", "1", "text", "0", "10", "AUTH", SECRET),
+  "a transaction that is refused": (redis) =>
+    redis.multi().call("SET", "k", SECRET, "NOSUCH").call("NOSUCHCOMMAND", SECRET).exec(),
   "an argument that is refused here": (redis) => redis.set("k", { password: SECRET } as unknown as string),
   "an option that is refused here": (redis) => redis.set("k", "v", { [SECRET]: true } as never),
   "an option's value that is refused here": (redis) => redis.set("k", "v", { ex: { SECRET } as never }),
@@ -91,7 +100,12 @@ for (const [name, fail] of Object.entries(failing)) {
 
 test("no secret in the errors within a pipeline's results", async () => {
   await using redis = new Redis({ port: server.port, password: SECRET });
-  const results = await redis.pipeline().call("AUTH", "nobody", SECRET).call("CONFIG", "SET", "maxmemory", SECRET).call("NOSUCHCOMMAND", SECRET).exec();
+  const results = await redis
+    .pipeline()
+    .call("AUTH", "nobody", SECRET)
+    .call("CONFIG", "SET", "maxmemory", SECRET)
+    .call("NOSUCHCOMMAND", SECRET)
+    .exec();
   assert.equal(results.length, 3);
   for (const result of results) {
     assert.ok(result instanceof Error);
@@ -101,14 +115,21 @@ test("no secret in the errors within a pipeline's results", async () => {
 
 test("no secret in the errors of commands that are lost, late, refused or closed", async () => {
   await using proxy = await startProxy({ port: server.port });
-  const redis = new Redis({ host: proxy.host, port: proxy.port, password: SECRET, maxInFlight: 3, reconnect: { minDelay: 5, maxDelay: 20 } });
+  const redis = new Redis({
+    host: proxy.host,
+    port: proxy.port,
+    password: SECRET,
+    maxInFlight: 3,
+    reconnect: { minDelay: 5, maxDelay: 20 },
+  });
   await redis.ping();
   proxy.blackhole("toClient", true);
   const late = redis.with({ timeout: 100 }).set("k", SECRET);
   holdsNoSecret(await failureOf(late), "a timeout");
   const lost = failureOf(redis.call("AUTH", SECRET));
-  const full = await Promise.all(Array.from({ length: 6 }, () => redis.eval("return ARGV[1]", [], SECRET).catch((error: unknown) => error))
-    .slice(4));
+  const full = await Promise.all(
+    Array.from({ length: 6 }, () => redis.eval("return ARGV[1]", [], SECRET).catch((error: unknown) => error)).slice(4),
+  );
   for (const error of full) holdsNoSecret(error, "a full queue");
   proxy.cut({ reset: true });
   holdsNoSecret(await lost, "a lost connection");
@@ -174,7 +195,22 @@ test("no secret in what inspect, JSON and stats show of clients, pools, leases, 
   const pending = redis.set("k", SECRET);
   const script = redis.defineScript("return ARGV[1]", { keys: 0 });
   await asking.ping();
-  const all = { pool, redis, asking, lease, subscription, chain, multi, pending, script, buffers: redis.buffers, view: redis.with({ timeout: 5 }), stats: redis.stats(), leaks: pool.leaks(), advice: pool.advise() };
+  const all = {
+    pool,
+    redis,
+    asking,
+    lease,
+    subscription,
+    chain,
+    multi,
+    pending,
+    script,
+    buffers: redis.buffers,
+    view: redis.with({ timeout: 5 }),
+    stats: redis.stats(),
+    leaks: pool.leaks(),
+    advice: pool.advise(),
+  };
   for (const [name, value] of Object.entries(all)) {
     holdsNoSecret(value, name);
     assert.doesNotMatch(shown(value), /PRIVATE KEY/, name);
@@ -185,7 +221,12 @@ test("no secret in what inspect, JSON and stats show of clients, pools, leases, 
 
 test("no secret in any event of the diagnostics channels", async () => {
   await using proxy = await startProxy({ port: server.port });
-  await using redis = new Redis({ host: proxy.host, port: proxy.port, password: SECRET, reconnect: { minDelay: 5, maxDelay: 20 } });
+  await using redis = new Redis({
+    host: proxy.host,
+    port: proxy.port,
+    password: SECRET,
+    reconnect: { minDelay: 5, maxDelay: 20 },
+  });
   await using pool = new ConnectionPool({ port: server.port, password: SECRET, leakThreshold: 20 });
   await redis.set("k", SECRET);
   await redis.subscribe(SECRET, () => {});

@@ -25,9 +25,17 @@ async function lightLoad(pool: ConnectionPool, signal: AbortSignal): Promise<num
   return count;
 }
 
-for (const [name, healthCheckInterval] of [["", 0], [" although the silent ones are checked for life", 60]] as const) {
+for (const [name, healthCheckInterval] of [
+  ["", 0],
+  [" although the silent ones are checked for life", 60],
+] as const) {
   test(`surplus connections shrink under steady light load${name}`, async () => {
-    await using pool = new ConnectionPool({ port: server().port, maxConnections: 12, idleTimeout: 250, healthCheckInterval });
+    await using pool = new ConnectionPool({
+      port: server().port,
+      maxConnections: 12,
+      idleTimeout: 250,
+      healthCheckInterval,
+    });
     await openAll(pool, 12);
     const stop = new AbortController();
     const load = lightLoad(pool, stop.signal);
@@ -57,7 +65,12 @@ for (const [name, healthCheckInterval] of [["", 0], [" although the silent ones 
 }
 
 test("the coldest connections are reaped by an active housekeeper, the ones in use stay", async () => {
-  await using pool = new ConnectionPool({ port: server().port, maxConnections: 6, idleTimeout: 250, healthCheckInterval: 0 });
+  await using pool = new ConnectionPool({
+    port: server().port,
+    maxConnections: 6,
+    idleTimeout: 250,
+    healthCheckInterval: 0,
+  });
   await openAll(pool, 6);
   const warm = await pool.use((lease) => lease.client.id());
   const stop = new AbortController();
@@ -75,6 +88,9 @@ test("500 concurrent plain commands open one connection, not a hundred", async (
   using raw = await connectRaw(server());
   const before = Number((await raw.info("stats"))["total_connections_received"]);
   const replies = await Promise.all(Array.from({ length: 500 }, (_, i) => redis.echo(`e${i}`)));
-  assert.deepEqual(replies, Array.from({ length: 500 }, (_, i) => `e${i}`));
+  assert.deepEqual(
+    replies,
+    Array.from({ length: 500 }, (_, i) => `e${i}`),
+  );
   assert.equal(Number((await raw.info("stats"))["total_connections_received"]) - before, 1);
 });

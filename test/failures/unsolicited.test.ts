@@ -19,7 +19,8 @@ function resp3(get: (key: string) => string | null): Script {
     if (command[0] === "HELLO") return HELLO;
     if (command[0] === "GET") return get(String(command[1]));
     if (command[0] === "SUBSCRIBE" || command[0] === "SSUBSCRIBE") {
-      for (const name of command.slice(1)) connection.send(`>3\r\n+${command[0].toLowerCase()}\r\n$${name.length}\r\n${name}\r\n:1\r\n`);
+      for (const name of command.slice(1))
+        connection.send(`>3\r\n+${command[0].toLowerCase()}\r\n$${name.length}\r\n${name}\r\n:1\r\n`);
       return null;
     }
     return "+OK\r\n";
@@ -27,7 +28,13 @@ function resp3(get: (key: string) => string | null): Script {
 }
 
 const client = (server: ScriptedServer): Redis =>
-  new Redis({ host: "127.0.0.1", port: server.port, retry: { attempts: 0 }, reconnect: { minDelay: 1, maxDelay: 10 }, commandTimeout: 2000 });
+  new Redis({
+    host: "127.0.0.1",
+    port: server.port,
+    retry: { attempts: 0 },
+    reconnect: { minDelay: 1, maxDelay: 10 },
+    commandTimeout: 2000,
+  });
 
 for (const [kind, push] of Object.entries(pushes)) {
   test(`an unsolicited ${kind} push never takes a command's reply slot`, async () => {
@@ -37,7 +44,10 @@ for (const [kind, push] of Object.entries(pushes)) {
     for (const key of keys.slice(0, 5)) assert.equal(await redis.get(key), `value of ${key}`);
     for (const connection of server.connections) connection.send(push); // while nothing is in flight
     await sleep(5);
-    assert.deepEqual(await Promise.all(keys.map((key) => redis.get(key))), keys.map((key) => `value of ${key}`));
+    assert.deepEqual(
+      await Promise.all(keys.map((key) => redis.get(key))),
+      keys.map((key) => `value of ${key}`),
+    );
     assert.equal(server.accepted, 1);
   });
 }
@@ -93,14 +103,21 @@ test("garbage while commands are in flight destroys the connection, and each of 
   await redis.ping();
   const settled = await Promise.allSettled(["a", "b", "c", "d", "e"].map((key) => redis.get(key)));
   assert.deepEqual(
-    settled.map((one) => (one.status === "fulfilled" ? one.value : `${one.reason.code} ${one.reason.outcome} ${one.reason.reason}`)),
+    settled.map((one) =>
+      one.status === "fulfilled" ? one.value : `${one.reason.code} ${one.reason.outcome} ${one.reason.reason}`,
+    ),
     ["value of a", "value of b", ...Array(3).fill("ERR_CONNECTION_LOST unknown protocol")],
   );
 });
 
 test("half a reply that nobody has asked for is never the beginning of the next caller's reply", async () => {
   await using server = await startScriptedServer(resp3((key) => `S\r\n+value of ${key}\r\n`));
-  await using pool = new ConnectionPool({ host: "127.0.0.1", port: server.port, maxConnections: 1, acquireTimeout: 2000 });
+  await using pool = new ConnectionPool({
+    host: "127.0.0.1",
+    port: server.port,
+    maxConnections: 1,
+    acquireTimeout: 2000,
+  });
   await pool.use((lease) => lease.set("k", "v"));
   for (const connection of server.connections) connection.send("+OOP");
   await sleep(30);

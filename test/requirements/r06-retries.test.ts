@@ -6,6 +6,7 @@ import { startServer } from "../../src/testing/index.ts";
 import { startProxy } from "../support/proxy.ts";
 import { startScriptedServer, type ScriptedServer } from "../support/scripted-server.ts";
 import { afterHandshake } from "../support/scripts.ts";
+import { statsOf } from "../support/stats.ts";
 import { until } from "../support/wait.ts";
 
 const QUICK = { minDelay: 1, maxDelay: 3 } as const;
@@ -71,6 +72,7 @@ test("R6: a command that provably never ran is sent whatever it does, and runs o
   await using redis = client(server.port);
   await redis.ready();
   await server.kill();
+  await until(() => statsOf(redis).total === 0);
   const replies = Promise.all(Array.from({ length: 100 }, () => redis.incr("n")));
   await server.restart();
   assert.deepEqual(
