@@ -5,10 +5,12 @@
  * One line per step; the output of a step is shown only when it fails. All steps run, whatever fails.
  */
 import { spawn } from "node:child_process";
-import { ROOT } from "./setup.mjs";
+import { ensurePackages, ROOT } from "./setup.mjs";
 import { steps } from "./steps.mjs";
 
 const PARALLEL = 2;
+
+await ensurePackages();
 
 /** Runs a command to its end and returns its exit status and everything that it printed. */
 function run([program, ...args]) {

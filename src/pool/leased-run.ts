@@ -7,9 +7,6 @@ import { NOT_BLOCKING, type Request, type RequestHolder } from "../commands/requ
 import type { Entry } from "./roster.ts";
 import type { Waiter } from "./waiters.ts";
 
-/** How long a pop that is let go of may take beyond its limit when the server is slow to answer, ms. */
-const UNBLOCK_GRACE = 250;
-
 /** The pool, as a run sees it. */
 export interface RunSource {
   readonly clock: Clock;
@@ -67,17 +64,11 @@ export class LeasedRun implements Waiter, RequestHolder {
     this.#state = "running";
     const request = this.#request;
     this.#source.runWaits(-request.bytes);
-    if (request.blockFor !== 0 || request.deadline === Infinity) {
-      entry.live.enqueue(request);
-      return;
-    }
-    // The server would block beyond the limit: ask it early enough that the answer is here in time. Where it is not, the answer
-    // may hold an element: better late than lost.
+    entry.live.enqueue(request);
+    if (request.blockFor !== 0 || request.deadline === Infinity || request.holder !== this) return;
+    // The server would block beyond the limit: ask it early enough that the answer is here in time.
     const left = request.deadline - this.#source.clock.now();
     const early = Math.max(0, left - Math.min(3 * TICK, left / 2));
-    request.deadline += UNBLOCK_GRACE;
-    entry.live.enqueue(request);
-    if (request.holder !== this) return;
     this.#early = this.#source.clock.schedule(() => {
       if (this.#state === "running" && request.holder === this) this.#letGo(this.#timedOut());
     }, early);

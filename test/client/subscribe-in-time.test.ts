@@ -106,7 +106,7 @@ test("a subscribe on a pool that ends in the same turn neither stalls the event 
 });
 
 test("a channel that is refused after a reconnect does not keep the others from being restored", async () => {
-  await using raw = await connectRaw(server());
+  using raw = await connectRaw(server());
   await raw.command("ACL", "SETUSER", "listener", "on", ">pw", "+@all", "~*", "allchannels");
   await using redis = new Redis({ port: server().port, username: "listener", password: "pw" });
   const got: string[] = [];

@@ -347,19 +347,21 @@ test("an entry that was deleted while it was pending has no fields", async () =>
 });
 
 test("a reply of the wrong kind is a ProtocolError that names the command and both kinds", () => {
-  const cases: readonly (readonly [string, Reply, RegExp])[] = [
-    ["HGETALL", 5, /^HGETALL: expected a map as its reply, got a number$/],
-    ["XRANGE", "text", /^XRANGE: expected an array as its reply, got a string$/],
-    ["ZSCORE", ["a"], /^ZSCORE: expected a number as its reply, got an array$/],
-    ["SET", 1, /^SET: expected a string as its reply, got a number$/],
-    ["SCAN", null, /^SCAN: expected an array as its reply, got null$/],
+  const cases: readonly (readonly [string, Reply, string])[] = [
+    ["HGETALL", 5, "HGETALL: expected a map as its reply, got a number"],
+    ["XRANGE", "text", "XRANGE: expected an array as its reply, got a string"],
+    ["ZSCORE", ["a"], "ZSCORE: expected a number as its reply, got an array"],
+    ["SET", 1, "SET: expected a string as its reply, got a number"],
+    ["SCAN", null, "SCAN: expected an array as its reply, got null"],
   ];
+  const remedy = ": is this a Redis server, or a proxy that changes replies? call() gives the reply as it is";
   for (const [name, reply, message] of cases) {
     const { transform } = knownCommand(name);
     assert.ok(transform !== null, name);
     assert.throws(
       () => transform(reply),
-      (error: unknown) => error instanceof ProtocolError && message.test(error.message) && error.command === name,
+      (error: unknown) =>
+        error instanceof ProtocolError && error.message === message + remedy && error.command === name,
     );
   }
 });

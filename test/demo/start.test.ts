@@ -71,9 +71,9 @@ test("the demonstration shows every part, writes its figures, ends with 0 and le
     assert.equal(run.stderr, "");
     for (const line of [
       /^ {2}get greeting +→ hello$/m,
-      /^ {2}new connection per request +[\d,]+ /m,
-      /^ {2}pool, a lease per request +[\d,]+ /m,
-      /^ {2}shared lane: plain redis\.get +[\d,]+ /m,
+      /^ {2}new connection per request +[\d,.]+ /m,
+      /^ {2}pool, a lease per request +[\d,.]+ /m,
+      /^ {2}shared lane: plain redis\.get +[\d,.]+ /m,
       /50 elements were pushed: 50 of 50 got their own/,
       /^ {2}INCR +[\d,]+ +0 +0 +0 +\d+$/m,
       /nothing lost: [\d,]+ increments acknowledged/,

@@ -111,7 +111,7 @@ test("cancelled commands give their place in the queue back", () =>
 
 test("waiters for leases are bounded by count and by deadline while the pool is exhausted", async () => {
   await using pool = new ConnectionPool({ port: server().port, maxConnections: 2, maxWaiting: 5, acquireTimeout: 150 });
-  const held = await Promise.all([pool.lease(), pool.lease()]);
+  const held = await Promise.all([pool.lease({ timeout: 5000 }), pool.lease({ timeout: 5000 })]);
   const settled = await Promise.allSettled(Array.from({ length: 20 }, () => pool.lease()));
   const codes = settled.map((one) => one.status === "rejected" && [one.reason.code, one.reason.outcome].join());
   assert.equal(codes.filter((code) => code === "ERR_QUEUE_FULL,not-sent").length, 15);

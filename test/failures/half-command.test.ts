@@ -23,7 +23,7 @@ test("a failing encoder leaves no half command behind among many commands of one
   await using redis = new Redis({ port: server().port });
   const results = await Promise.all(
     Array.from({ length: 200 }, async (_, i) => {
-      const value = i % 3 === 0 ? bad[(i / 3) % bad.length] : `value ${i}`;
+      const value = i % 3 === 0 ? (bad[(i / 3) % bad.length] as string) : `value ${i}`;
       // The bad argument is the first, a middle or the last one, after others that were fine.
       const sent =
         i % 2 === 0 ? redis.call("SET", `key:${i}`, value) : redis.call("MSET", "a", "1", `key:${i}`, value, "b", "2");
@@ -52,7 +52,7 @@ test("a bad argument in the middle of a pipeline or a transaction throws there, 
   assert.equal(await redis.dbsize(), 0);
   // A chain that goes on after the refusal holds only what was accepted.
   const chain = redis.pipeline().set("first", "1");
-  assert.throws(() => chain.set("broken", undefined));
+  assert.throws(() => chain.set("broken", bad[0] as string));
   assert.deepEqual(await chain.get("first").exec(), ["OK", "1"]);
 });
 

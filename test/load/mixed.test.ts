@@ -87,11 +87,13 @@ async function runMix(prefix: string, options: RedisOptions): Promise<void> {
   await prepare(preparing, prefix);
   await preparing.close();
   using pusher = await connectRaw(server());
-  const redis = new Redis(server().url, { maxConnections: MAX, ...options });
+  // Patient: what is shown is that everybody gets his own, not how fast this machine is.
+  const patience = { acquireTimeout: 20_000, commandTimeout: 20_000 };
+  const redis = new Redis(server().url, { maxConnections: MAX, ...patience, ...options });
   {
     await using watch = await watching(redis, server(), pusher);
     const early = gets(redis, prefix);
-    const pops = Array.from({ length: POPS }, (_, index) => redis.blpop(`${prefix}:pop:${index}`, 10));
+    const pops = Array.from({ length: POPS }, (_, index) => redis.blpop(`${prefix}:pop:${index}`, 20));
     const all = transactions(redis, prefix);
     assert.deepEqual(
       await Promise.all(early),

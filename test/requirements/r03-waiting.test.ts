@@ -9,7 +9,7 @@ import { until } from "../support/wait.ts";
 const server = sharedServer();
 
 function leases(pool: ConnectionPool, count: number): Promise<Lease[]> {
-  return Promise.all(Array.from({ length: count }, () => pool.lease()));
+  return Promise.all(Array.from({ length: count }, () => pool.lease({ timeout: 5000 })));
 }
 
 test("R3: a connection that is given back is lent again, the latest one first", async () => {
@@ -105,7 +105,7 @@ test("R3: giving back twice is harmless: the connection is never lent to two cal
 });
 
 test("R3: a blocking command waits in the same queue and under the same limits", async () => {
-  await using redis = new Redis(server().url, { maxConnections: 2, maxWaiting: 1, acquireTimeout: 80 });
+  await using redis = new Redis(server().url, { maxConnections: 2, maxWaiting: 1, acquireTimeout: 500 });
   await redis.ready();
   const blocked = redis.blpop("r3:q", 5);
   await until(() => statsOf(redis).leased === 1);

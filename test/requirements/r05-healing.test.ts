@@ -120,7 +120,7 @@ test("R5: a half-open link is detected by its silence and replaced, in either di
     await redis.set("k", direction);
     proxy.blackhole(direction, true);
     const value = redis.get("k");
-    await until(() => statsOf(redis).closedBecause["socket-timeout"] === 1);
+    await until(() => (statsOf(redis).closedBecause["socket-timeout"] ?? 0) >= 1);
     assert.equal(statsOf(redis).total, 0, "a dead connection is kept by nobody");
     proxy.blackhole(direction, false);
     assert.equal(await value, direction);
@@ -151,7 +151,7 @@ test("R5: network cuts by FIN, by RST and in the middle of a reply heal, and cap
 
 test("R5: while the server is away commands fail with the reason or wait, and the next one after it works", async () => {
   await using server = await startServer();
-  await using redis = new Redis(server.url, { reconnect: { minDelay: 5, maxDelay: 20 }, commandTimeout: 100 });
+  await using redis = new Redis(server.url, { reconnect: { minDelay: 5, maxDelay: 20 }, commandTimeout: 300 });
   await redis.ready();
   await server.kill();
   await until(() => statsOf(redis).total === 0); // until then a command might still be written, and its outcome be unknown

@@ -90,9 +90,9 @@ test("R7: while every blocking command blocks at once, nobody else is stalled, a
 
 test("R7: each of them ends with null when its own time is over, although commandTimeout is shorter", async () => {
   using raw = await connectRaw(server());
-  await using redis = new Redis(server().url, { commandTimeout: 150, socketTimeout: 150 });
+  await using redis = new Redis(server().url, { commandTimeout: 400, socketTimeout: 400 });
   const all = await prepared(raw, "r7:null");
-  const replies = all.map(([, key, each]) => each.start(redis, key, 0.3));
+  const replies = all.map(([, key, each]) => each.start(redis, key, 0.6));
   await assertOthersFlow(redis);
   assert.deepEqual(
     await Promise.all(replies),

@@ -103,7 +103,7 @@ test("R12: wait times and use times are measured in ms", async () => {
 
 test("R12: timeouts and refusals are counted", async () => {
   await using pool = new ConnectionPool(server().url, { maxConnections: 1, maxWaiting: 2, acquireTimeout: 40 });
-  const held = await pool.lease();
+  const held = await pool.lease({ timeout: 5000 });
   const results = await Promise.allSettled(Array.from({ length: 5 }, () => pool.lease()));
   assert.ok(results.every(({ status }) => status === "rejected"));
   const { timeouts, rejected } = pool.stats();
@@ -115,7 +115,7 @@ test("R12: timeouts and refusals are counted", async () => {
   assert.equal(statsOf(redis).rejected, 5);
   await using late = new Redis(server().url, { commandTimeout: 40 });
   using raw = await connectRaw(server());
-  await late.ready();
+  await late.with({ timeout: 5000 }).ready();
   await raw.command("CLIENT", "PAUSE", 150);
   await assert.rejects(late.get("r12:k"), { code: "ERR_COMMAND_TIMEOUT", outcome: "unknown" });
   assert.equal(statsOf(late).timeouts, 1);
