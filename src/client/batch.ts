@@ -2,7 +2,7 @@ import { ClosedError, ProtocolError, ServerError, WatchError } from "../base/err
 import { encodeHead, type Payload } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { ownError } from "../commands/redact.ts";
-import { NOT_BLOCKING, Request, unreadable } from "../commands/request.ts";
+import { inShape, NOT_BLOCKING, Request } from "../commands/request.ts";
 import { EFFECT_RANK, type CommandSpec, type Effect, type ReplyTransform } from "../commands/spec.ts";
 
 /** Pieces around the commands: nothing for a pipeline, MULTI and EXEC for a transaction. */
@@ -64,11 +64,10 @@ function joined(frame: { before: string; after: string }, parts: readonly Reques
 /** One reply in its command's own shape; an error stays in its place. */
 function resultOf(part: Request, reply: Reply): unknown {
   if (reply instanceof ServerError) return ownError(reply, part);
-  if (part.transform === null) return reply;
   try {
-    return part.transform(reply);
+    return inShape(part, reply);
   } catch (error) {
-    return unreadable(error, part.spec.name);
+    return error;
   }
 }
 

@@ -23,10 +23,34 @@ export class ReplyCompiler {
     this.#types = types;
   }
 
-  /** @returns the transform, or null when RESP2 and RESP3 give the right value by themselves */
+  /** @returns the transform, or null when any value may come and RESP2 and RESP3 give the right one by themselves */
   compile(text: string): Step {
-    return this.#step(parseShape(text));
+    const shape = parseShape(text);
+    return this.#step(shape) ?? this.#check(shape.kind === "nullable" ? shape.of : shape);
   }
+
+  /** Where the reply stays as it is, only its kind is looked at. Null is let through, for old servers give it more freely. */
+  #check(shape: Shape): Step {
+    if (shape.kind === "list") return this.#anyList;
+    if (shape.kind !== "name") return null;
+    if (shape.name === "string") return this.#anyString;
+    return shape.name === "int" ? this.#anyInteger : null;
+  }
+
+  readonly #anyString: ReplyTransform = (reply) => {
+    if (typeof reply === "string" || reply === null || reply instanceof Uint8Array) return reply;
+    return this.#wrong("a string", reply);
+  };
+
+  readonly #anyInteger: ReplyTransform = (reply) => {
+    if (typeof reply === "number" || typeof reply === "bigint" || reply === null) return reply;
+    return this.#wrong("an integer", reply);
+  };
+
+  readonly #anyList: ReplyTransform = (reply) => {
+    if (reply === null || Array.isArray(reply)) return reply;
+    return this.#wrong("an array", reply);
+  };
 
   #step(shape: Shape): Step {
     switch (shape.kind) {

@@ -219,14 +219,13 @@ export class Request {
       this.reject(this.cancelled.reason);
       return;
     }
-    let value: unknown = reply;
+    let value: unknown;
     try {
-      if (this.transform !== null) value = this.transform(reply);
+      value = inShape(this, reply);
     } catch (error) {
       // Such as the EXECABORT of a MULTI block: the policy may send it again.
       this.state = "queued";
-      if (error instanceof RedisError) this.fail(error);
-      else this.reject(unreadable(error, this.spec.name));
+      this.fail(error as RedisError);
       return;
     }
     if (this.signal !== null) ignoreAbort(this.signal, this);
@@ -255,11 +254,24 @@ export class Request {
   }
 }
 
-/** The error for a reply whose form is so far from the command's own that reading it failed half-way. */
-export function unreadable(cause: unknown, command: string): RedisError {
-  if (cause instanceof RedisError) return cause;
-  const message = `${command}: its reply has another form than this command's: is this a Redis server, or a proxy that changes replies?`;
-  return new ProtocolError(message, { command, cause });
+/**
+ * Brings a reply into its command's own shape.
+ *
+ * @throws ProtocolError for a reply of another kind; whatever RedisError the transform throws
+ */
+export function inShape(request: Request, reply: Reply): unknown {
+  const { transform } = request;
+  if (transform === null) return reply;
+  try {
+    return transform(reply);
+  } catch (cause) {
+    // Between a MULTI and an EXEC sent by hand, every command is answered so.
+    if (reply === "QUEUED") return reply;
+    if (cause instanceof RedisError) throw cause;
+    const command = request.spec.name;
+    const message = `${command}: its reply has another form than this command's: is this a Redis server, or a proxy that changes replies?`;
+    throw new ProtocolError(message, { command, cause });
+  }
 }
 
 /** The one verb of everything that can run a command: a connection, a pool, a topology. */
