@@ -81,7 +81,7 @@ export class ConnectionPool implements AsyncDisposable {
     const timeout =
       options.timeout === undefined ? defaults.acquireTimeout : validateDuration("timeout", options.timeout);
     const lease = await this.#pool.lease({ timeout, signal: options.signal ?? null, role: "leased" });
-    return new Lease(lease, defaultSettings(defaults, null), systemClock);
+    return Lease.of(lease, defaultSettings(defaults, null), systemClock);
   }
 
   /** Leases a connection for the time of a callback, gives it back whatever happens, and returns the callback's value. */

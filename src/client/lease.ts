@@ -21,12 +21,16 @@ export class Lease {
   readonly #clock: Clock;
   #watching = false;
 
-  /** @internal */
-  constructor(lease: PoolLease, settings: CommandSettings, clock: Clock) {
+  private constructor(lease: PoolLease, settings: CommandSettings, clock: Clock) {
     this.#lease = lease;
     // Never sent again by itself: another connection would not have the session that the command relies on.
     this.#settings = { ...settings, policy: null };
     this.#clock = clock;
+  }
+
+  /** @internal */
+  static of(lease: PoolLease, settings: CommandSettings, clock: Clock): Lease {
+    return new Lease(lease, settings, clock);
   }
 
   /** Whether it was given back. */

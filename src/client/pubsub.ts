@@ -294,17 +294,17 @@ export async function openSubscription(
   const { signal } = options;
   signal?.throwIfAborted();
   settings.signal?.throwIfAborted();
-  const subscription = new Subscription<string | Buffer>(
+  const subscription = Subscription.of<string | Buffer>({
     kind,
     channels,
-    (listener ?? null) as MessageListener<string | Buffer> | null,
+    listener: (listener ?? null) as MessageListener<string | Buffer> | null,
     options,
-    () => {
+    end: () => {
       if (signal !== undefined) ignoreAbort(signal, atAbort);
       return hub.remove(subscriber);
     },
-    hub.node,
-  );
+    node: hub.node,
+  });
   const subscriber: Subscriber = { subscription, buffers: settings.buffers };
   const atAbort: AbortListener = { handleEvent: () => void subscription.close() };
   if (signal !== undefined) onAbort(signal, atAbort);

@@ -150,7 +150,7 @@ export class Redis implements AsyncDisposable {
     const settings = this.#settings;
     const { topology, options: defaults } = this.#shared;
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
-    const lease = new Lease(
+    const lease = Lease.of(
       await topology.poolFor(list[0] ?? null).lease({
         timeout: Math.min(defaults.acquireTimeout, settings.timeout),
         signal: settings.signal,

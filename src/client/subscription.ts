@@ -51,6 +51,17 @@ function callUser<T>(callback: (value: T) => void, value: T): void {
   }
 }
 
+/** What a subscription is made of. */
+interface SubscriptionParts<P> {
+  readonly kind: SubscriptionKind;
+  readonly channels: readonly string[];
+  readonly listener: MessageListener<P> | null;
+  readonly options: SubscribeOptions;
+  /** Takes it out of its hub. */
+  readonly end: (subscription: Subscription<P>) => Promise<void>;
+  readonly node: string;
+}
+
 /**
  * Messages of some channels or patterns: iterate over it, or give a listener. The connection is shared with the other
  * subscriptions, and made anew when it is lost; each loss is told as a gap.
@@ -71,21 +82,18 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
   #gaps = 0;
   #state: "open" | "closed" = "open";
 
+  private constructor(parts: SubscriptionParts<P>) {
+    this.#node = parts.node;
+    this.kind = parts.kind;
+    this.channels = parts.channels;
+    this.#listener = parts.listener;
+    this.#options = parts.options;
+    this.#end = parts.end;
+  }
+
   /** @internal */
-  constructor(
-    kind: SubscriptionKind,
-    channels: readonly string[],
-    listener: MessageListener<P> | null,
-    options: SubscribeOptions,
-    end: (subscription: Subscription<P>) => Promise<void>,
-    node: string,
-  ) {
-    this.#node = node;
-    this.kind = kind;
-    this.channels = channels;
-    this.#listener = listener;
-    this.#options = options;
-    this.#end = end;
+  static of<P>(parts: SubscriptionParts<P>): Subscription<P> {
+    return new Subscription(parts);
   }
 
   /** How often messages may have been missed. */

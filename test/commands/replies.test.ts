@@ -353,6 +353,9 @@ test("a reply of the wrong kind is a ProtocolError that names the command and bo
     ["ZSCORE", ["a"], "ZSCORE: expected a number as its reply, got an array"],
     ["SET", 1, "SET: expected a string as its reply, got a number"],
     ["SCAN", null, "SCAN: expected an array as its reply, got null"],
+    ["GET", ["a"], "GET: expected a string as its reply, got an array"],
+    ["INCR", "5", "INCR: expected an integer as its reply, got a string"],
+    ["KEYS", 5, "KEYS: expected an array as its reply, got a number"],
   ];
   const remedy = ": is this a Redis server, or a proxy that changes replies? call() gives the reply as it is";
   for (const [name, reply, message] of cases) {
