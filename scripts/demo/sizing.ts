@@ -16,7 +16,7 @@ export function showSizing(stage: Stage, pool: ConnectionPool): { stats: PoolSta
   );
   screen.line();
   screen.table(
-    ["since its start", "leases", "opened", "closed", "timeouts", "rejected", "lease p99 ms"],
+    ["since its start", "leases", "opened", "closed", "timeouts", "rejected", "held p99 ms"],
     [["", acquired, created, destroyed, timeouts, rejected, stats.useTime.p99]],
   );
   const reasons = Object.entries(stats.closedBecause).map(([reason, count]) => `${reason} ${show(count)}`);
