@@ -13,26 +13,14 @@ const RUNS = 3;
 
 const EMPTY = `export const nothing: Promise<string | null> = Promise.resolve(null);\n`;
 
-/** As the package declares its pipelines. */
-const CHAIN = `import type { CommandMethods } from "./types/commands/typings.generated.js";
-import type { Family } from "./types/commands/typings.js";
+const PROGRAM = `import { Redis } from "./types/index.js";
 
-interface ChainFamily<T extends readonly unknown[]> extends Family {
-  readonly result: Chain<[...T, this["reply"]]>;
-}
-export interface Chain<T extends readonly unknown[]> extends CommandMethods<ChainFamily<T>, string> {
-  exec(): Promise<T>;
-}
-`;
-
-const PROGRAM = `import type { Chain } from "./chain.js";
-import type { BufferCommands, Commands } from "./types/commands/typings.generated.js";
-
-export async function use(redis: Commands, buffers: BufferCommands, chain: Chain<[]>): Promise<unknown[]> {
+export async function use(): Promise<unknown[]> {
+  const redis = new Redis({ host: "localhost", maxConnections: 10 });
   const ok: "OK" = await redis.set("k", "v", { ex: 300 });
   const old: string | null = await redis.set("k", "v", { get: true });
   const text: string | null = await redis.get("k");
-  const bytes: Buffer | null = await buffers.get("k");
+  const bytes: Buffer | null = await redis.buffers.get("k");
   const user: Record<string, string> = await redis.hgetall("user");
   await redis.hset("user", { name: "Ada", born: 1815 });
   const board: [string, number][] = await redis.zrange("z", 0, 9, { rev: true, withscores: true });
@@ -42,8 +30,12 @@ export async function use(redis: Commands, buffers: BufferCommands, chain: Chain
   const entries = await redis.xread({ s: "0" }, { count: 10 });
   const hz: Record<string, string> = await redis.config.get("hz");
   const near = await redis.geosearch("g", { frommember: "m", byradius: { radius: 1, unit: "km" }, withdist: true });
-  const [a, b, c]: ["OK", string | null, number] = await chain.set("k", "v").get("k").incr("n").exec();
-  return [ok, old, text, bytes, user, board, job, some, entries, hz, near, a, b, c];
+  const [a, b, c] = await redis.pipeline().set("k", "v").get("k").incr("n").exec();
+  const sum = await redis.transaction(["n"], async (tx) => {
+    const n = Number(await tx.get("n"));
+    return tx.multi().set("n", n + 1).get("n");
+  });
+  return [sum, ok, old, text, bytes, user, board, job, some, entries, hz, near, a, b, c];
 }
 `;
 
@@ -80,7 +72,7 @@ function declare(folder) {
   };
   writeFileSync(
     config,
-    JSON.stringify({ extends: "../tsconfig.json", include: ["../src/commands/typings*.ts"], compilerOptions }),
+    JSON.stringify({ extends: "../tsconfig.json", include: ["../src/index.ts"], compilerOptions }),
   );
   execFileSync(process.execPath, [TSC, "-p", config]);
 }
@@ -88,12 +80,11 @@ function declare(folder) {
 const folder = mkdtempSync(join(ROOT, ".type-benchmark-"));
 try {
   declare(folder);
-  writeFileSync(join(folder, "chain.d.ts"), CHAIN);
   const empty = measure(folder, "empty", EMPTY);
   const program = measure(folder, "program", PROGRAM);
   const instantiations = program.instantiations - empty.instantiations;
   console.log(`empty program    ${empty.seconds.toFixed(2)} s  ${empty.instantiations} instantiations`);
-  console.log(`with commands    ${program.seconds.toFixed(2)} s  ${program.instantiations} instantiations`);
+  console.log(`with Redis       ${program.seconds.toFixed(2)} s  ${program.instantiations} instantiations`);
   console.log(
     `difference       ${(program.seconds - empty.seconds).toFixed(2)} s  ${instantiations} instantiations (at most ${MAX_INSTANTIATIONS})`,
   );

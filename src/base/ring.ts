@@ -1,5 +1,5 @@
 /**
- * A double-ended queue in a circular array: push, shift and index in constant time, no allocation when warm.
+ * A queue in a circular array: push, shift and index in constant time, no allocation when warm.
  * The in-flight queue of a connection, the waiters of a pool and the commands before a connection are rings.
  */
 export class Ring<T> {
@@ -21,14 +21,6 @@ export class Ring<T> {
   push(value: T): void {
     if (this.#size > this.#mask) this.#grow();
     this.#slots[(this.#head + this.#size) & this.#mask] = value;
-    this.#size++;
-  }
-
-  /** Puts a value before the first one. */
-  unshift(value: T): void {
-    if (this.#size > this.#mask) this.#grow();
-    this.#head = (this.#head - 1) & this.#mask;
-    this.#slots[this.#head] = value;
     this.#size++;
   }
 

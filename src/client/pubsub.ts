@@ -28,12 +28,13 @@ import {
   type SubscriptionKind,
 } from "./subscription.ts";
 
-/** Where a message's parts are, by its kind. */
-const MESSAGES: Readonly<Record<string, { kind: SubscriptionKind; name: number; channel: number; payload: number }>> = {
-  message: { kind: "subscribe", name: 1, channel: 1, payload: 2 },
-  pmessage: { kind: "psubscribe", name: 1, channel: 2, payload: 3 },
-  smessage: { kind: "ssubscribe", name: 1, channel: 1, payload: 2 },
-};
+/** Where a message's parts are, by its kind. A map, for the kind is the server's word: `constructor` must be none. */
+const MESSAGES: ReadonlyMap<string, { kind: SubscriptionKind; name: number; channel: number; payload: number }> =
+  new Map([
+    ["message", { kind: "subscribe", name: 1, channel: 1, payload: 2 }],
+    ["pmessage", { kind: "psubscribe", name: 1, channel: 2, payload: 3 }],
+    ["smessage", { kind: "ssubscribe", name: 1, channel: 1, payload: 2 }],
+  ]);
 const UNSUBSCRIBE = { subscribe: "UNSUBSCRIBE", psubscribe: "PUNSUBSCRIBE", ssubscribe: "SUNSUBSCRIBE" } as const;
 const KINDS: readonly SubscriptionKind[] = ["subscribe", "psubscribe", "ssubscribe"];
 /** Channels in one command, so that a thousand of them do not hold the server. */
@@ -249,7 +250,7 @@ export class SubscriberHub {
   }
 
   #receive(items: readonly Reply[]): void {
-    const place = MESSAGES[String(items[0])];
+    const place = MESSAGES.get(String(items[0]));
     if (place === undefined) return;
     const name = String(items[place.name]);
     const channel = String(items[place.channel]);

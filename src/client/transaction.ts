@@ -3,7 +3,8 @@ import { sleep, type Clock } from "../base/clock.ts";
 import type { Arg } from "../commands/spec.ts";
 import { Chain } from "./chain.ts";
 import type { Lease } from "./lease.ts";
-import type { MultiChain } from "./chain-types.ts";
+import type { Commands } from "../commands/typings.generated.ts";
+import type { MultiChain, PipelineChain } from "./chain-types.ts";
 
 /** How a transaction is repeated. */
 export interface TransactionOptions {
@@ -11,8 +12,18 @@ export interface TransactionOptions {
   readonly attempts?: number | undefined;
 }
 
-/** What a transaction's callback gets: a connection of its own on which the keys are watched. */
-export type Transaction = Omit<Lease, "release" | "isReleased" | typeof Symbol.asyncDispose>;
+/**
+ * What a transaction's callback gets: the commands of a connection of its own, on which the keys are watched. Spelled out, for
+ * `Omit<Lease, …>` maps every command anew, in every program that uses it.
+ */
+export interface Transaction extends Commands {
+  /** Sends any command by its name, on this connection. */
+  call(name: string, ...args: readonly unknown[]): Promise<unknown>;
+  /** Collects commands that are sent in one piece. */
+  pipeline(): PipelineChain<[]>;
+  /** Collects the commands that are to be run when no watched key was changed. */
+  multi(): MultiChain<[]>;
+}
 
 /** Tries unless said otherwise: with one winner a round, enough for so many callers on the same key at once. */
 const ATTEMPTS = 100;
@@ -56,4 +67,4 @@ export async function runTransaction<T>(
 }
 
 /** The result of a transaction: of the chain that its callback returned, or what it returned itself. */
-export type TransactionResult<T> = T extends MultiChain<infer R> ? Awaited<ReturnType<MultiChain<R>["exec"]>> : T;
+export type TransactionResult<T> = T extends { exec(): Promise<infer R> } ? R : T;

@@ -185,13 +185,14 @@ export class Connection implements Executor, TransportListener, ReplySink {
     });
     if (this.#isHalfOpen(now)) this.close("socket-timeout");
     // They hold no place while the socket is full.
-    if (expired > 0) this.#queue.sweep();
+    if (expired > 0) this.sweep();
     return expired;
   }
 
   /** Forgets commands that were settled before they were written, so that they hold no place. */
   sweep(): void {
     this.#queue.sweep();
+    this.#noticeDrained();
   }
 
   /** Ends the connection at once; what is on it fails. */

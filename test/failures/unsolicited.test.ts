@@ -144,3 +144,17 @@ test("half a push that comes while nothing is in flight is waited for", async ()
   assert.equal(await redis.get("k"), "value of k");
   assert.equal(server.accepted, 1);
 });
+
+test("a push whose kind is a property of every object neither ends a subscriber's connection nor reaches the subscriber", async () => {
+  await using server = await startScriptedServer(resp3((key) => `+${key}\r\n`));
+  await using redis = client(server);
+  const got: string[] = [];
+  const subscription = await redis.subscribe("ch", ({ message }) => got.push(message));
+  for (const connection of server.connections) {
+    for (const kind of ["constructor", "__proto__", "toString"]) connection.send(`>2\r\n+${kind}\r\n+x\r\n`);
+    connection.send(pushes.message);
+  }
+  await until(() => got.length > 0);
+  assert.deepEqual(got, ["hello"]);
+  assert.equal(subscription.gaps, 0);
+});
