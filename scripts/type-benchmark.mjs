@@ -70,10 +70,7 @@ function declare(folder) {
     rootDir: "../src",
     outDir: "types",
   };
-  writeFileSync(
-    config,
-    JSON.stringify({ extends: "../tsconfig.json", include: ["../src/index.ts"], compilerOptions }),
-  );
+  writeFileSync(config, JSON.stringify({ extends: "../tsconfig.json", include: ["../src/index.ts"], compilerOptions }));
   execFileSync(process.execPath, [TSC, "-p", config]);
 }
 
