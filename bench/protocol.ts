@@ -3,7 +3,7 @@
  * Run: npx tsx bench/protocol.ts
  */
 import { Decoder, type ReplySink } from "../src/protocol/decoder.ts";
-import { encodeCommand, encodeHead } from "../src/protocol/encoder.ts";
+import { encodeCommand, encodeOpening } from "../src/protocol/encoder.ts";
 import type { Reply } from "../src/protocol/reply.ts";
 
 const ROUNDS = 25;
@@ -36,12 +36,12 @@ class Counter implements ReplySink {
   }
 }
 
-const GET = encodeHead(["GET"]);
-const SET = encodeHead(["SET"]);
+const GET = encodeOpening(["GET"], 1);
+const SET = encodeOpening(["SET"], 2);
 const value64 = "v".repeat(64);
 const BATCH = 500;
 
-function benchEncoder(title: string, head: string, argsOf: (index: number) => (string | Buffer | number)[]): void {
+function benchEncoder(title: string, opening: string, argsOf: (index: number) => (string | Buffer | number)[]): void {
   const socket = Buffer.alloc(BATCH * 8192);
   const commands = Array.from({ length: BATCH }, (_, index) => argsOf(index));
   // As a connection does it: the commands of a tick are one string, which goes out in one latin1 write.
@@ -49,7 +49,7 @@ function benchEncoder(title: string, head: string, argsOf: (index: number) => (s
     for (let tick = 0; tick < 100; tick++) {
       let batch = "";
       for (const args of commands) {
-        const payload = encodeCommand("X", head, 1, args);
+        const payload = encodeCommand("X", opening, args);
         if (typeof payload === "string") {
           batch += payload;
         } else {

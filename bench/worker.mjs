@@ -1,41 +1,38 @@
 /**
  * One measurement in a process of its own, so that no client warms up or litters the heap of another.
- * Takes `{ client, server, inFlight, commands, keys }` as JSON in its argument and prints one line of JSON.
+ * Takes a job as JSON in its argument (run.mjs makes it) and prints one line of JSON: the figures.
  */
-import { valueOf } from "./values.mjs";
+const job = JSON.parse(process.argv[2]);
+const { workload, client: chosen, place, phases } = job;
 
-const { client: name, server, inFlight, commands, keys } = JSON.parse(process.argv[2]);
-const { connect } = await import(new URL(`clients/${name}.mjs`, import.meta.url));
-const client = await connect(server);
-const names = Array.from({ length: keys }, (_, index) => `bench:${index}`);
-const values = Array.from({ length: keys }, (_, index) => valueOf(index));
-
-/** Keeps `inFlight` GETs under way until `count` are answered, and compares every reply. */
-async function run(count) {
-  let issued = 0;
-  const caller = async () => {
-    while (issued < count) {
-      const index = issued++ % keys;
-      const value = await client.get(names[index]);
-      if (value !== values[index]) throw new Error(`${names[index]}: expected ${values[index]}, got ${value}`);
-    }
-  };
-  await Promise.all(Array.from({ length: inFlight }, caller));
+async function run() {
+  if (workload.driver === "loading") {
+    const { measure } = await import("./drivers/loading.mjs");
+    return measure(chosen.specifier);
+  }
+  const module = await import(new URL(`clients/${chosen.file}`, import.meta.url));
+  if (workload.driver === "idle" || workload.driver === "borrow") return runPool(module);
+  const options = { variant: chosen.variant, connections: workload.connections };
+  if (workload.driver === "churn") {
+    const { churn } = await import("./drivers/pools.mjs");
+    return churn((where) => module.connect(where, options), place, workload, phases);
+  }
+  const { measure } = await import(`./drivers/${workload.driver}.mjs`);
+  const client = await module.connect(place, options);
+  if (workload.needs !== undefined && client[workload.needs] === undefined) return null;
+  const figures = await measure(client, workload, phases);
+  await client.close();
+  return figures;
 }
 
-await run(Math.max(20_000, commands / 10));
-const cpuBefore = process.cpuUsage();
-const before = performance.now();
-await run(commands);
-const elapsed = performance.now() - before;
-const cpu = process.cpuUsage(cpuBefore);
-await client.close();
+async function runPool(module) {
+  const { borrow, idle } = await import("./drivers/pools.mjs");
+  if (module.connectPool === undefined) return null;
+  if (workload.driver === "idle") return idle(module.connectPool, place, workload);
+  const pool = await module.connectPool(place, workload);
+  const figures = pool.borrow === undefined ? null : await borrow(pool, workload, phases);
+  await pool.close();
+  return figures;
+}
 
-console.log(
-  JSON.stringify({
-    cpuPerCommand: (cpu.user + cpu.system) / commands,
-    opsPerSecond: Math.round((commands / elapsed) * 1000),
-    userPerCommand: cpu.user / commands,
-    systemPerCommand: cpu.system / commands,
-  }),
-);
+process.stdout.write(JSON.stringify(await run()), () => process.exit(0));

@@ -1,14 +1,14 @@
 import { ClosedError, ProtocolError, ServerError, WatchError } from "../base/errors.ts";
-import { encodeHead, type Payload } from "../protocol/encoder.ts";
+import { encodeOpening, type Payload } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { ownError } from "../commands/redact.ts";
-import { inShape, NOT_BLOCKING, Request } from "../commands/request.ts";
+import { inShape, NOT_BLOCKING, Request, RequestDetails } from "../commands/request.ts";
 import { EFFECT_RANK, type CommandSpec, type Effect, type ReplyTransform } from "../commands/spec.ts";
 
 /** Pieces around the commands: nothing for a pipeline, MULTI and EXEC for a transaction. */
 const FRAME = {
   PIPELINE: { before: "", after: "", extra: 0 },
-  MULTI: { before: `*1\r\n${encodeHead(["MULTI"])}`, after: `*1\r\n${encodeHead(["EXEC"])}`, extra: 2 },
+  MULTI: { before: `${encodeOpening(["MULTI"], 0)}\r\n`, after: `${encodeOpening(["EXEC"], 0)}\r\n`, extra: 2 },
 } as const;
 
 /** Makes the one request that carries many commands in one piece: they are written, answered and retried together. */
@@ -22,19 +22,11 @@ export function batchRequest(kind: "PIPELINE" | "MULTI", parts: readonly Request
     // Inside MULTI nothing blocks.
     if (kind === "PIPELINE" && part.blockFor !== NOT_BLOCKING) blockFor = addBlock(blockFor, part.blockFor);
   }
-  const spec: CommandSpec = { name: kind, head: "", headLength: 1, effect, route: alone ? "lease" : "share", keys: [] };
+  const spec: CommandSpec = { name: kind, effect, route: alone ? "lease" : "share", keys: [] };
   const frame = FRAME[kind];
   const transform = kind === "MULTI" ? execResults(parts, watched) : pipelineResults(parts);
-  return new Request(
-    spec,
-    [],
-    joined(frame, parts),
-    transform,
-    spec.route,
-    blockFor,
-    parts,
-    parts.length + frame.extra,
-  );
+  const details = new RequestDetails(effect, blockFor, parts, parts.length + frame.extra);
+  return new Request(spec, [], joined(frame, parts), transform, spec.route, details);
 }
 
 function addBlock(sum: number, block: number): number {

@@ -12,7 +12,7 @@ import {
 } from "../base/errors.ts";
 import { describe, validateNumber, validateObject } from "../base/validate.ts";
 import { knownCommand } from "../commands/table.ts";
-import { NOT_BLOCKING, Request } from "../commands/request.ts";
+import { NOT_BLOCKING, Request, RequestDetails } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { NodePool } from "../pool/node-pool.ts";
 import type { PoolLease } from "../pool/lease.ts";
@@ -240,8 +240,9 @@ export class SubscriberHub {
     for (let start = 0; start < names.length; start += BATCH) {
       const args: Arg[] = names.slice(start, start + BATCH).map((name) => Buffer.from(name, "utf8"));
       const spec = knownCommand(command);
-      const payload = encodeCommand(spec.name, spec.head, spec.headLength, args);
-      const request = new Request(spec, args, payload, null, "subscribe", NOT_BLOCKING, null, args.length);
+      const payload = encodeCommand(spec.name, spec.opening(args.length), args);
+      const details = new RequestDetails(spec.effect, NOT_BLOCKING, null, args.length);
+      const request = new Request(spec, args, payload, null, "subscribe", details);
       request.deadline = deadline;
       request.timeout = timeout;
       sent.push(lease.execute(request));

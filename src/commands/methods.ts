@@ -1,7 +1,7 @@
 import { assert } from "../base/assert.ts";
 import { encodeCommand } from "../protocol/encoder.ts";
 import { tokenName } from "./grammar.ts";
-import { NOT_BLOCKING, Request } from "./request.ts";
+import { Request } from "./request.ts";
 import type { Arg } from "./spec.ts";
 import { knownCommand, methodNames, type Command } from "./table.ts";
 
@@ -124,9 +124,9 @@ function generalMethod(command: Command): Method {
   };
 }
 
-function build(command: Command, args: Arg[]): Request {
-  const payload = encodeCommand(command.name, command.head, command.headLength, args);
-  return new Request(command, args, payload, command.transform, command.route, NOT_BLOCKING, null, 1);
+function build(command: Command, opening: string, args: Arg[]): Request {
+  const payload = encodeCommand(command.name, opening, args);
+  return new Request(command, args, payload, command.transform, command.route, null);
 }
 
 function isPlain(value: unknown): value is string | number {
@@ -138,44 +138,49 @@ function isPlain(value: unknown): value is string | number {
 // A GET is built in 90 ns this way, and takes half as long again the general way.
 
 function quick0(command: Command, general: Method): Method {
+  const opening = command.opening(0);
   return function (this: Dispatcher): unknown {
     if (arguments.length !== 0) return general.apply(this, arguments as unknown as unknown[]);
-    return this.dispatch(build(command, []));
+    return this.dispatch(build(command, opening, []));
   };
 }
 
 function quick1(command: Command, general: Method): Method {
+  const opening = command.opening(1);
   return function (this: Dispatcher, a?: unknown): unknown {
     if (arguments.length !== 1 || !isPlain(a)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this.dispatch(build(command, [a]));
+    return this.dispatch(build(command, opening, [a]));
   };
 }
 
 function quick2(command: Command, general: Method): Method {
+  const opening = command.opening(2);
   return function (this: Dispatcher, a?: unknown, b?: unknown): unknown {
     if (arguments.length !== 2 || !isPlain(a) || !isPlain(b)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this.dispatch(build(command, [a, b]));
+    return this.dispatch(build(command, opening, [a, b]));
   };
 }
 
 function quick3(command: Command, general: Method): Method {
+  const opening = command.opening(3);
   return function (this: Dispatcher, a?: unknown, b?: unknown, c?: unknown): unknown {
     if (arguments.length !== 3 || !isPlain(a) || !isPlain(b) || !isPlain(c)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this.dispatch(build(command, [a, b, c]));
+    return this.dispatch(build(command, opening, [a, b, c]));
   };
 }
 
 function quick4(command: Command, general: Method): Method {
+  const opening = command.opening(4);
   return function (this: Dispatcher, a?: unknown, b?: unknown, c?: unknown, d?: unknown): unknown {
     if (arguments.length !== 4 || !isPlain(a) || !isPlain(b) || !isPlain(c) || !isPlain(d)) {
       return general.apply(this, arguments as unknown as unknown[]);
     }
-    return this.dispatch(build(command, [a, b, c, d]));
+    return this.dispatch(build(command, opening, [a, b, c, d]));
   };
 }

@@ -41,6 +41,43 @@ const capture = (resolve: (value: unknown) => void, reject: (reason: unknown) =>
   capturedReject = reject;
 };
 
+/** What only some requests have: it is kept apart, so that the many others stay small. 90 of 1600 bytes a GET. */
+export class RequestDetails {
+  effect: Effect;
+  /** How long the server may block, ms; 0 for ever; NOT_BLOCKING. */
+  readonly blockFor: number;
+  /** The commands of a pipeline or a MULTI block, which go and come back together; null for a single command. */
+  readonly parts: readonly Request[] | null;
+  /** How many replies the server gives to it. */
+  readonly slots: number;
+  /** Replies that are still to come. */
+  remaining: number;
+  /** Collects the replies where there are parts. */
+  replies: Reply[] | null = null;
+  holder: RequestHolder | null = null;
+  /** How often it was sent again. */
+  attempts = 0;
+  /** Whether it was sent again, for whatever reason. */
+  repeated = false;
+  /** Whether an earlier attempt may have run. */
+  uncertain = false;
+  /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
+  cancelled: { readonly reason: unknown; readonly isOwn: boolean } | null = null;
+
+  constructor(
+    effect: Effect,
+    blockFor: number = NOT_BLOCKING,
+    parts: readonly Request[] | null = null,
+    slots: number = 1,
+  ) {
+    this.effect = effect;
+    this.blockFor = blockFor;
+    this.parts = parts;
+    this.slots = slots;
+    this.remaining = slots;
+  }
+}
+
 /**
  * One command on its way: encoded whole, with one promise, from the facade to the reply.
  * All requests have one shape, so that every place that handles them stays monomorphic.
@@ -53,20 +90,7 @@ export class Request {
   /** Size of the encoded command, bytes. */
   readonly bytes: number;
   readonly transform: ReplyTransform | null;
-  effect: Effect;
   readonly route: Route;
-  /** How long the server may block, ms; 0 for ever; NOT_BLOCKING. */
-  readonly blockFor: number;
-  /** The commands of a pipeline or a MULTI block, which go and come back together; null for a single command. */
-  readonly parts: readonly Request[] | null;
-
-  /** How many replies the server gives to it. */
-  readonly slots: number;
-
-  /** Replies that are still to come. */
-  remaining: number;
-  /** Collects the replies where there are parts. */
-  replies: Reply[] | null = null;
   /** Whether strings are to be decoded as Buffers. */
   buffers: boolean = false;
   /** Limit, ms on the clock; Infinity for none. */
@@ -75,20 +99,11 @@ export class Request {
   timeout = 0;
   signal: AbortSignal | null = null;
   policy: RetryPolicy | null = null;
-  holder: RequestHolder | null = null;
-  /** How often it was sent again. */
-  attempts = 0;
-  /** Whether it was sent again, for whatever reason. */
-  repeated = false;
-  /** Whether an earlier attempt may have run. */
-  uncertain = false;
   state: RequestState = "new";
-  /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
-  cancelled: { readonly reason: unknown; readonly isOwn: boolean } | null = null;
-
   promise: Promise<unknown> | null = null;
   #resolve: ((value: unknown) => void) | null = null;
   #reject: ((reason: unknown) => void) | null = null;
+  #details: RequestDetails | null;
 
   constructor(
     spec: CommandSpec,
@@ -96,21 +111,66 @@ export class Request {
     payload: Payload,
     transform: ReplyTransform | null,
     route: Route,
-    blockFor: number,
-    parts: readonly Request[] | null,
-    slots: number,
+    details: RequestDetails | null,
   ) {
     this.spec = spec;
     this.args = args;
     this.payload = payload;
     this.bytes = payloadBytes(payload);
     this.transform = transform;
-    this.effect = spec.effect;
     this.route = route;
-    this.blockFor = blockFor;
-    this.parts = parts;
-    this.slots = slots;
-    this.remaining = slots;
+    this.#details = details;
+  }
+
+  get effect(): Effect {
+    return this.#details === null ? this.spec.effect : this.#details.effect;
+  }
+
+  /** How long the server may block, ms; 0 for ever; NOT_BLOCKING. */
+  get blockFor(): number {
+    return this.#details === null ? NOT_BLOCKING : this.#details.blockFor;
+  }
+
+  /** The commands of a pipeline or a MULTI block, which go and come back together; null for a single command. */
+  get parts(): readonly Request[] | null {
+    return this.#details === null ? null : this.#details.parts;
+  }
+
+  /** The replies of the parts that have come. */
+  get replies(): readonly Reply[] | null {
+    return this.#details === null ? null : this.#details.replies;
+  }
+
+  get holder(): RequestHolder | null {
+    return this.#details === null ? null : this.#details.holder;
+  }
+
+  set holder(holder: RequestHolder | null) {
+    this.#detailed().holder = holder;
+  }
+
+  /** How often it was sent again. */
+  get attempts(): number {
+    return this.#details === null ? 0 : this.#details.attempts;
+  }
+
+  /** Whether it was sent again, for whatever reason. */
+  get repeated(): boolean {
+    return this.#details !== null && this.#details.repeated;
+  }
+
+  /** Whether an earlier attempt may have run. */
+  get uncertain(): boolean {
+    return this.#details !== null && this.#details.uncertain;
+  }
+
+  /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
+  get cancelled(): { readonly reason: unknown; readonly isOwn: boolean } | null {
+    return this.#details === null ? null : this.#details.cancelled;
+  }
+
+  set cancelled(cancelled: { readonly reason: unknown; readonly isOwn: boolean }) {
+    this.#detailed().cancelled = cancelled;
   }
 
   /** Makes the promise and listens to the signal; parts of a batch need neither. */
@@ -137,16 +197,19 @@ export class Request {
    * @returns true when it was the last one, so that the reply slot is free
    */
   accept(reply: Reply): boolean {
-    if (this.parts !== null) {
-      (this.replies ??= []).push(reply);
-      if (--this.remaining > 0) return false;
-      reply = this.replies;
-    } else if (--this.remaining > 0 && !(reply instanceof ServerError)) {
-      return false;
+    const details = this.#details;
+    if (details !== null) {
+      if (details.parts !== null) {
+        (details.replies ??= []).push(reply);
+        if (--details.remaining > 0) return false;
+        reply = details.replies;
+      } else if (--details.remaining > 0 && !(reply instanceof ServerError)) {
+        return false;
+      }
+      if (details.holder !== null) this.#release();
     }
-    if (this.holder !== null) this.#release();
     if (this.state === "abandoned") return true;
-    if (reply instanceof ServerError) {
+    if (typeof reply === "object" && reply instanceof ServerError) {
       ownError(reply, this);
       this.state = "queued"; // no reply is outstanding, so no tombstone
       this.fail(reply);
@@ -170,7 +233,7 @@ export class Request {
   fail(error: RedisError): void {
     if (this.holder !== null) this.#release();
     if (this.isOver) return;
-    if (error.outcome === "unknown") this.uncertain = true;
+    if (error.outcome === "unknown") this.#detailed().uncertain = true;
     if (this.cancelled !== null) {
       // The library's own reason supposes an answer; the caller's is what he wants to see in any case.
       this.reject(this.cancelled.isOwn ? error : this.cancelled.reason);
@@ -182,11 +245,12 @@ export class Request {
 
   /** Prepares another attempt; `counted` when it was the server or a loss after the write that made it necessary. */
   again(counted: boolean): void {
-    if (counted) this.attempts++;
-    this.repeated = true;
+    const details = this.#detailed();
+    if (counted) details.attempts++;
+    details.repeated = true;
+    details.replies = null;
+    details.remaining = details.slots;
     this.state = "queued";
-    this.replies = null;
-    this.remaining = this.slots;
   }
 
   /** Ends the request early, because of its signal or its deadline. */
@@ -248,9 +312,13 @@ export class Request {
   }
 
   #release(): void {
-    const holder = this.holder;
+    const { holder } = this;
     this.holder = null;
     holder?.finished(this);
+  }
+
+  #detailed(): RequestDetails {
+    return (this.#details ??= new RequestDetails(this.spec.effect));
   }
 }
 

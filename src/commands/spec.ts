@@ -41,10 +41,6 @@ export type KeyPositions =
 export interface CommandSpec {
   /** In capitals, with its container: `GET`, `CONFIG SET`. */
   readonly name: string;
-  /** The name as encoded bulk strings: `$6\r\nCONFIG\r\n$3\r\nGET\r\n`. */
-  readonly head: string;
-  /** How many bulk strings `head` holds. */
-  readonly headLength: 1 | 2;
   readonly effect: Effect;
   readonly route: Route;
   readonly keys: readonly KeyPositions[];

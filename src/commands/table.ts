@@ -1,10 +1,10 @@
 import { assert } from "../base/assert.ts";
-import { encodeCommand, encodeHead } from "../protocol/encoder.ts";
+import { encodeCommand, encodeOpening } from "../protocol/encoder.ts";
 import { parseGrammar } from "./grammar.ts";
 import { keysAmong, isWord } from "./keys.ts";
 import { Plan } from "./plan.ts";
 import { ReplyCompiler } from "./replies.ts";
-import { NOT_BLOCKING, Request } from "./request.ts";
+import { NOT_BLOCKING, Request, RequestDetails } from "./request.ts";
 import type { BlockTime, Row } from "./row.ts";
 import { replyTypes, rows } from "./table.generated.ts";
 import {
@@ -20,6 +20,9 @@ import {
 const EFFECTS: Readonly<Record<string, Effect>> = { r: "read", o: "overwrite", a: "accumulate" };
 const ROUTES: Readonly<Record<string, Route>> = { s: "share", l: "lease", b: "subscribe" };
 
+/** Beginnings for so many arguments are kept; commands with more take longer than to make one. */
+const KEPT_OPENINGS = 128;
+
 /** What an option changes: `if get: string?`, `accumulate if incr`, `lease if block`. */
 interface Rules {
   readonly replies: readonly { readonly when: Condition; readonly transform: ReplyTransform | null }[];
@@ -34,8 +37,6 @@ type Condition = readonly (readonly string[])[];
 /** The facts about one command and what is made of them; the grammar and the rules are read at their first use. */
 export class Command implements CommandSpec {
   readonly name: string;
-  readonly head: string;
-  readonly headLength: 1 | 2;
   readonly effect: Effect;
   readonly route: Route;
   readonly keys: readonly KeyPositions[];
@@ -46,6 +47,8 @@ export class Command implements CommandSpec {
   readonly blocks: BlockTime | null;
   /** The arguments as the grammar has them. */
   readonly grammar: string;
+  /** How it begins on the wire, by the number of its arguments. */
+  readonly #openings: string[] = [];
   /** The rules as the row has them; empty for none. */
   readonly #ruleText: string;
   #plan: Plan | null = null;
@@ -53,10 +56,7 @@ export class Command implements CommandSpec {
 
   constructor(row: Row) {
     const [name, code, keys, quick, grammar, reply, blocks, rules] = row;
-    const tokens = name.split(" ");
     this.name = name;
-    this.head = encodeHead(tokens);
-    this.headLength = tokens.length as 1 | 2;
     this.effect = EFFECTS[code[0] as string] as Effect;
     this.route = ROUTES[code[1] as string] as Route;
     this.keys = keys;
@@ -83,8 +83,17 @@ export class Command implements CommandSpec {
     return this.#request(args, null, false);
   }
 
+  /** How it begins on the wire with so many arguments. */
+  opening(args: number): string {
+    const known = this.#openings[args];
+    if (known !== undefined) return known;
+    const opening = encodeOpening(this.name.split(" "), args);
+    if (args < KEPT_OPENINGS) this.#openings[args] = opening;
+    return opening;
+  }
+
   #request(args: readonly Arg[], options: readonly string[] | null, transformed: boolean): Request {
-    const payload = encodeCommand(this.name, this.head, this.headLength, args);
+    const payload = encodeCommand(this.name, this.opening(args.length), args);
     const wait = blockTime(this.blocks, args);
     let { transform, route, effect } = this as { transform: ReplyTransform | null; route: Route; effect: Effect };
     if (this.#ruleText !== "") {
@@ -100,9 +109,9 @@ export class Command implements CommandSpec {
       }
       if (rules.leasesWhenBlocking && wait !== NOT_BLOCKING) route = "lease";
     }
-    const request = new Request(this, args, payload, transformed ? transform : null, route, wait, null, 1);
-    request.effect = effect;
-    return request;
+    const special = wait !== NOT_BLOCKING || effect !== this.effect;
+    const details = special ? new RequestDetails(effect, wait) : null;
+    return new Request(this, args, payload, transformed ? transform : null, route, details);
   }
 
   #holds(when: Condition, names: readonly string[], args: readonly Arg[]): boolean {

@@ -153,7 +153,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
       request.fail(this.#lost("not-sent", "lost"));
       return;
     }
-    if (this.#silenced !== "no" || request.spec.name === "CLIENT REPLY") {
+    if (this.#silenced !== "no" || (request.route !== "share" && request.spec.name === "CLIENT REPLY")) {
       this.#writeSilenced(request);
       return;
     }
@@ -259,7 +259,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   onReply(reply: Reply): void {
     const request = this.#queue.head;
     if (this.#state === "closed") return;
-    if (Array.isArray(reply) && this.onMessage !== null && isSubscriptionMessage(reply)) {
+    if (this.onMessage !== null && Array.isArray(reply) && isSubscriptionMessage(reply)) {
       this.onPush(reply);
       return;
     }
@@ -269,9 +269,11 @@ export class Connection implements Executor, TransportListener, ReplySink {
     }
     if (typeof reply === "object" && reply instanceof ServerError) reply.node = this.node;
     const done = request.accept(reply);
-    // A batch only once it is whole: its commands are looked at together.
-    if (request.parts === null ? request.route !== "share" : done) this.session.observe(request, reply);
-    if (request.spec.name === "MONITOR" && reply === "OK") this.#silenced = "monitor";
+    if (request.route !== "share") {
+      // A batch only once it is whole: its commands are looked at together.
+      if (request.parts === null || done) this.session.observe(request, reply);
+      if (request.spec.name === "MONITOR" && reply === "OK") this.#silenced = "monitor";
+    }
     if (done) this.#queue.shift();
   }
 

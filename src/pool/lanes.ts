@@ -17,6 +17,8 @@ export class Lanes {
   #pendingBytes = 0;
   #nextDeadline = Infinity;
   #picked: Connection | null = null;
+  /** The lane when there is just one that takes commands: nearly always. */
+  #only: Connection | null = null;
 
   constructor(roster: Roster, clock: Clock) {
     this.#roster = roster;
@@ -38,6 +40,11 @@ export class Lanes {
     return active;
   }
 
+  /** The one lane there is, or null when there are none or several. */
+  get only(): Connection | null {
+    return this.#only;
+  }
+
   /** Commands that wait, are queued or in flight on lanes. */
   get outstanding(): number {
     let outstanding = this.#pending.size;
@@ -54,30 +61,30 @@ export class Lanes {
 
   /** The lane for a command of this tick, or null when none is open. */
   pick(): Connection | null {
-    const lanes = this.#roster.lanes;
-    const first = lanes[0];
-    if (first === undefined) return null;
-    if (lanes.length === 1) return first.retiring ? null : first.live;
+    if (this.#only !== null) return this.#only;
     if (this.#picked !== null && this.#picked.isOpen) return this.#picked;
     let best: Connection | null = null;
-    for (const entry of lanes) {
+    for (const entry of this.#roster.lanes) {
       if (entry.retiring) continue;
       if (best === null || entry.live.outstanding < best.outstanding) best = entry.live;
     }
+    if (best === null) return null;
     this.#picked = best;
     this.#clock.defer(this.#unpick);
     return best;
   }
 
-  /** A lane has begun to retire, or to end. */
+  /** A lane has come, begun to retire, or gone. */
   repick(): void {
     this.#picked = null;
+    const [first, second] = this.#roster.lanes;
+    this.#only = first === undefined || first.retiring || second !== undefined ? null : first.live;
   }
 
   /** Makes an idle connection a lane, and hands it everything that waits. */
   begin(entry: Entry): void {
     this.#roster.moveTo(entry, "lane", this.#clock.now());
-    this.#picked = null;
+    this.repick();
     this.#pendingBytes = 0;
     this.#nextDeadline = Infinity;
     for (const request of this.#pending.drain()) entry.live.enqueue(request);
@@ -86,7 +93,7 @@ export class Lanes {
   /** Gives a lane no more commands, and ends it when the last reply has come. */
   retire(entry: Entry, reason: CloseReason): void {
     entry.retiring = true;
-    this.#picked = null;
+    this.repick();
     void entry.live.drained().then(() => entry.live.close(reason));
   }
 
@@ -101,11 +108,12 @@ export class Lanes {
     const entry = this.#roster.lanes[0];
     if (entry === undefined || entry.retiring) return false;
     entry.retiring = true;
+    this.repick();
     await entry.live.drained();
     entry.retiring = false;
-    if (entry.state !== "lane") return false;
-    this.#roster.moveTo(entry, "idle", this.#clock.now());
-    return true;
+    if (entry.state === "lane") this.#roster.moveTo(entry, "idle", this.#clock.now());
+    this.repick();
+    return entry.state === "idle";
   }
 
   /** Lets a command wait for a lane. */

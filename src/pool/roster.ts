@@ -46,7 +46,7 @@ export class Entry {
 
   /** The connection, in every state that has one. */
   get live(): Connection {
-    assert(this.connection !== null, `an entry that is ${this.state} has no connection`);
+    assert(this.connection !== null, "only a connecting or closed entry has no connection");
     return this.connection;
   }
 }
@@ -102,7 +102,7 @@ export class Roster {
 
   /** The one place where an entry's state changes. */
   moveTo(entry: Entry, state: EntryState, now: number): void {
-    assert(NEXT[entry.state].includes(state), `a connection cannot go from ${entry.state} to ${state}`);
+    assert(NEXT[entry.state].includes(state), "a connection cannot come from its present state into the next");
     if (entry.state === "idle") remove(this.#idle, entry);
     else if (entry.state === "lane") remove(this.#lanes, entry);
     this.#leasedTime = this.leasedTime(now);

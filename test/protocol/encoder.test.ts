@@ -5,7 +5,7 @@ import { OptionsError } from "../../src/base/errors.ts";
 import {
   type EncodableArg,
   encodeCommand,
-  encodeHead,
+  encodeOpening,
   type Payload,
   payloadBytes,
 } from "../../src/protocol/encoder.ts";
@@ -33,7 +33,7 @@ function numberOrText(value: string | number | bigint): string {
 }
 
 function encode(tokens: readonly string[], args: readonly EncodableArg[]): Payload {
-  return encodeCommand(tokens.join(" "), encodeHead(tokens), tokens.length, args);
+  return encodeCommand(tokens.join(" "), encodeOpening(tokens, args.length), args);
 }
 
 const anyText = fc.oneof(
@@ -120,7 +120,7 @@ test("every byte survives as a Buffer, and every character as text", () => {
 });
 
 test("a command's name and numbers have their known bytes", () => {
-  assert.equal(encodeHead(["CONFIG", "GET"]), "$6\r\nCONFIG\r\n$3\r\nGET\r\n");
+  assert.equal(encodeOpening(["CONFIG", "GET"], 1), "*3\r\n$6\r\nCONFIG\r\n$3\r\nGET");
   assert.equal(encode(["PING"], []), "*1\r\n$4\r\nPING\r\n");
   assert.equal(
     encode(["X"], [-0, 2 ** 53, 0.1, Infinity, -Infinity, 12n]),

@@ -1,0 +1,6 @@
+/** ioredis, and iovalkey, which has the same interface: as shipped, and with auto-pipelining (their fastest setting). */
+import { Redis } from "ioredis";
+import { adaptIoredis, adaptIoredisPool } from "./ioredis-like.mjs";
+
+export const connect = (place, options) => adaptIoredis(Redis, place, options);
+export const connectPool = (place, options) => adaptIoredisPool(Redis, place, options);

@@ -1,0 +1,62 @@
+/** node-redis: as shipped, without its time limit per command (its fastest setting), and its pool of clients. */
+import { createClient, createClientPool } from "redis";
+import { entriesOf } from "../replies.mjs";
+
+function optionsFor(place, variant) {
+  const socket =
+    place.path !== undefined
+      ? { path: place.path }
+      : { host: place.host, port: place.port, ...(place.ca === undefined ? {} : { tls: true, ca: place.ca }) };
+  return variant === "shipped" ? { socket } : { socket, commandOptions: { timeout: 0 } };
+}
+
+function listened(client) {
+  client.on("error", (error) => {
+    throw error;
+  });
+  return client;
+}
+
+export async function connect(place, { variant = "untimed", connections = 50 } = {}) {
+  const pooled = variant === "pool";
+  const options = optionsFor(place, variant);
+  const client = pooled
+    ? createClientPool(options, { minimum: connections, maximum: connections, acquireTimeout: 60_000 })
+    : createClient(options);
+  await listened(client).connect();
+  const binary = client.withTypeMapping({ 36: Buffer });
+  const blocking = [];
+  return {
+    get: (key) => client.get(key),
+    set: (key, value) => client.set(key, value),
+    getBuffer: (key) => binary.get(key),
+    incr: (key) => client.incr(key),
+    mget: (keys) => client.mGet(keys),
+    hgetall: (key) => client.hGetAll(key),
+    lrange: (key) => client.lRange(key, 0, -1),
+    zrange: (key) => client.zRangeWithScores(key, 0, -1),
+    pipeline(keys) {
+      const batch = client.multi();
+      for (const key of keys) batch.get(key);
+      return batch.execAsPipeline();
+    },
+    /** A client of its own for each, as its guide to blocking commands advises. */
+    async blpop(key, seconds) {
+      const own = listened(createClient({ ...options, commandOptions: { timeout: 0 } }));
+      blocking.push(own);
+      await own.connect();
+      return own.blPop(key, seconds);
+    },
+    borrow: pooled ? () => client.execute(() => {}) : undefined,
+    fields: entriesOf,
+    members: (reply) => reply.map(({ value, score }) => [value, score]),
+    close() {
+      client.destroy();
+      for (const own of blocking) own.destroy();
+    },
+  };
+}
+
+export function connectPool(place, { connections }) {
+  return connect(place, { variant: "pool", connections });
+}

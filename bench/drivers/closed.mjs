@@ -1,0 +1,147 @@
+/** A closed loop: so many callers, each of which sends its next command when the reply of the last one has come. */
+import { PerformanceObserver } from "node:perf_hooks";
+import { steps } from "../workloads/steps.mjs";
+import { peakMemory, quantiles, startGauge } from "./gauge.mjs";
+
+const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
+
+/** The callers. They are callbacks, not async functions: three promises more per command would blur what a client costs. */
+class Loop {
+  performed = 0;
+  #client;
+  #call;
+  #check;
+
+  constructor(client, { call, check }) {
+    this.#client = client;
+    this.#call = call;
+    this.#check = check;
+  }
+
+  /** Lets the callers run while `body` does; returns what it returns, after the last reply. */
+  async during(inFlight, body) {
+    let stopped = false;
+    const callers = this.#start(inFlight, () => stopped);
+    const result = await Promise.race([body(), callers]);
+    stopped = true;
+    await callers;
+    return result;
+  }
+
+  /** A fixed number of steps. */
+  exactly(inFlight, count) {
+    const end = this.performed + count;
+    return this.#start(inFlight, () => this.performed >= end);
+  }
+
+  /** The time that each step takes in so many seconds, ms. */
+  async timed(inFlight, seconds) {
+    const samples = [];
+    let stopped = false;
+    const caller = async () => {
+      while (!stopped) {
+        const index = this.performed++;
+        const began = performance.now();
+        this.#check(await this.#call(this.#client, index), index, this.#client);
+        samples.push(performance.now() - began);
+      }
+    };
+    const callers = Promise.all(Array.from({ length: inFlight }, caller));
+    await Promise.race([sleep(seconds), callers]);
+    stopped = true;
+    await callers;
+    return samples;
+  }
+
+  #start(inFlight, isOver) {
+    return new Promise((resolve, reject) => {
+      let running = inFlight;
+      const begin = () => {
+        let index = 0;
+        const next = () => {
+          if (isOver()) {
+            if (--running === 0) resolve();
+            return;
+          }
+          index = this.performed++;
+          this.#call(this.#client, index).then(answered, reject);
+        };
+        const answered = (reply) => {
+          try {
+            this.#check(reply, index, this.#client);
+          } catch (error) {
+            reject(error);
+            return;
+          }
+          next();
+        };
+        next();
+      };
+      for (let n = 0; n < inFlight; n++) begin();
+    });
+  }
+}
+
+export async function measure(client, { step: name, inFlight }, { warmUp, seconds, allocation }) {
+  const { commands = 1, size = 0, begin, end } = steps[name];
+  const loop = new Loop(client, steps[name]);
+  await begin?.(client);
+  const figures = allocation
+    ? await measureAllocation(loop, inFlight, commands, size)
+    : await measureTime(loop, inFlight, commands, warmUp, seconds);
+  await end?.(client, loop.performed);
+  return figures;
+}
+
+async function measureTime(loop, inFlight, commands, warmUp, seconds) {
+  const rates = await loop.during(inFlight, async () => {
+    await sleep(warmUp);
+    const before = loop.performed;
+    const stop = startGauge();
+    await sleep(seconds);
+    const used = stop();
+    const done = (loop.performed - before) * commands;
+    return { opsPerSecond: done / used.seconds, cpuPerOp: used.cpuMicros / done };
+  });
+  const samples = await loop.timed(inFlight, seconds / 2);
+  return { ...rates, latency: quantiles(samples), peakMemory: peakMemory() };
+}
+
+/** Steps by which it is found out how many there is room for. */
+const PROBE = 64;
+/** So much may be allocated in one measurement, bytes: less than the heap it is given. */
+const ROOM = 256 * 1024 * 1024;
+
+/**
+ * Bytes that one command allocates on the heap and in buffers. The process was started with a heap so large that nothing is
+ * collected meanwhile; where something was all the same, fewer steps are tried.
+ */
+async function measureAllocation(loop, inFlight, commands, size) {
+  let collections = 0;
+  const observer = new PerformanceObserver((list) => (collections += list.getEntries().length));
+  observer.observe({ entryTypes: ["gc"] });
+  const probe = Math.max(PROBE, inFlight);
+  await loop.exactly(inFlight, probe);
+  const before = allocated();
+  await loop.exactly(inFlight, probe);
+  // Large values are collected whatever the heap: then the difference says too little.
+  const perStep = Math.max(1000, size, (allocated() - before) / probe);
+  for (let room = ROOM; room >= ROOM / 16; room /= 4) {
+    const steps = Math.max(probe, Math.min(20_000, Math.floor(room / perStep)));
+    await loop.exactly(inFlight, steps);
+    globalThis.gc?.();
+    await sleep(0.05);
+    collections = 0;
+    const start = allocated();
+    await loop.exactly(inFlight, steps);
+    const bytes = allocated() - start;
+    await sleep(0.05);
+    if (collections === 0) return { bytesPerOp: bytes / (steps * commands) };
+  }
+  return { bytesPerOp: null };
+}
+
+function allocated() {
+  const { heapUsed, arrayBuffers } = process.memoryUsage();
+  return heapUsed + arrayBuffers;
+}

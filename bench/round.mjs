@@ -1,0 +1,70 @@
+/** Runs one measurement in a process of its own. */
+import { spawn } from "node:child_process";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { clients } from "./clients/catalogue.mjs";
+
+// A client that lost a reply would wait for ever.
+const ROUND_LIMIT = 120_000;
+/** A heap in which nothing has to be collected while allocations are counted, MB. */
+const NO_COLLECTION = [
+  "--max-semi-space-size=1024",
+  "--min-semi-space-size=1024",
+  "--initial-heap-size=6144",
+  "--max-old-space-size=12288",
+];
+
+const worker = fileURLToPath(new URL("worker.mjs", import.meta.url));
+
+/** Where the `bun` package has its program. */
+export function bunProgram() {
+  const require = createRequire(import.meta.url);
+  const cpu = process.arch === "arm64" ? "aarch64" : process.arch;
+  return join(dirname(require.resolve(`@oven/bun-${process.platform}-${cpu}/package.json`)), "bin", "bun");
+}
+
+function commandFor({ runtime }, job) {
+  if (runtime === "bun") return [bunProgram(), [worker, job]];
+  const flags = JSON.parse(job).phases.allocation ? NO_COLLECTION : [];
+  return [process.execPath, ["--expose-gc", ...flags, worker, job]];
+}
+
+/** What a client cannot do at all is left out, not run and failed. */
+function isPossible(client, workload, phases) {
+  if (client.runtime === "bun" && (phases.allocation || workload.driver === "loading" || workload.driver === "idle"))
+    return false;
+  if (workload.driver === "loading")
+    return client.package !== undefined && (client.shipped || client.role === "respool");
+  if (workload.driver === "idle") return client.role === "respool" || client.shipped || client.variant === "pool";
+  return true;
+}
+
+/** @returns the figures, or null for what this client does not have */
+export function startRound({ name, workload, place, phases }) {
+  const client = clients[name];
+  if (!isPossible(client, workload, phases)) return null;
+  const { ca, host, port } = place;
+  const specifier = client.package === "respool" ? new URL("../dist/index.js", import.meta.url).href : client.package;
+  const job = JSON.stringify({ client: { ...client, specifier }, workload, place: { ca, host, port }, phases });
+  const [program, argv] = commandFor(client, job);
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, argv, {
+      stdio: ["ignore", "pipe", "pipe"],
+      timeout: ROUND_LIMIT,
+      killSignal: "SIGKILL",
+    });
+    let output = "";
+    let complaint = "";
+    child.stdout.setEncoding("utf8").on("data", (text) => (output += text));
+    child.stderr.setEncoding("utf8").on("data", (text) => (complaint += text));
+    child.on("error", reject);
+    child.on("close", (code, signal) => {
+      if (code === 0 && output !== "") resolve(JSON.parse(output));
+      else
+        reject(
+          new Error(`${name}, ${workload.name}: ended with ${signal ?? `status ${code}`}\n${complaint.slice(0, 2000)}`),
+        );
+    });
+  });
+}

@@ -1,0 +1,47 @@
+/** Everything that is measured, in the order of the report. */
+import { steps } from "./steps.mjs";
+
+/** Connections of the pools in the pool workloads. */
+const POOLED = 10;
+
+function closed(step, inFlight, more = {}) {
+  const { title, needs } = steps[step];
+  const name = `${step}${more.tls ? "-tls" : ""}@${inFlight}`;
+  const where = more.tls ? ", TLS" : "";
+  return { name, title: `${title}${where}, ${inFlight} in flight`, driver: "closed", step, inFlight, needs, ...more };
+}
+
+function open(name, title, more) {
+  return { name, title, driver: "open-loop", rate: 10_000, connections: 64, ...more };
+}
+
+function borrow(waiting, title) {
+  const callers = waiting === 0 ? 1 : POOLED + waiting;
+  return { name: `borrow@${waiting}`, title, driver: "borrow", callers, connections: POOLED };
+}
+
+export const workloads = [
+  ...[1, 50, 500, 5000].flatMap((inFlight) => [closed("get-64b", inFlight), closed("set-64b", inFlight)]),
+  closed("get-16kb", 50),
+  closed("set-16kb", 50),
+  closed("get-1mb", 8),
+  closed("set-1mb", 8),
+  closed("mget", 50),
+  closed("hgetall", 50),
+  closed("lrange", 20),
+  closed("zrange", 20),
+  closed("pipeline", 1),
+  closed("incr", 50),
+  closed("zipf", 50),
+  closed("get-buffer", 500),
+  closed("get-64b", 500, { tls: true }),
+  open("steady", "10,000 small GETs/s", { beside: "none" }),
+  open("beside-large", "10,000 small GETs/s beside 100 GETs/s of 1 MB", { beside: "large-gets", largeRate: 100 }),
+  open("beside-pops", "10,000 small GETs/s beside 50 blocked BLPOPs", { beside: "blocked-pops", needs: "blpop" }),
+  borrow(0, "take a connection and give it back, nobody waiting"),
+  borrow(10, "the same, 10 waiting"),
+  borrow(10_000, "the same, 10,000 waiting"),
+  { name: "churn", title: "a new connection per GET, 50 in flight", driver: "churn", inFlight: 50 },
+  { name: "idle", title: "1,000 idle connections", driver: "idle", connections: 1000 },
+  { name: "loading", title: "import", driver: "loading" },
+];
