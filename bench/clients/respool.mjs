@@ -20,7 +20,7 @@ export async function connect(place, { connections } = {}) {
     mget: (keys) => redis.mget(keys),
     hgetall: (key) => redis.hgetall(key),
     lrange: (key) => redis.lrange(key, 0, -1),
-    zrange: (key) => redis.zrange(key, 0, -1, { withScores: true }),
+    zrange: (key) => redis.zrange(key, 0, -1, { withscores: true }),
     pipeline(keys) {
       const batch = redis.pipeline();
       for (const key of keys) batch.get(key);
@@ -28,7 +28,7 @@ export async function connect(place, { connections } = {}) {
     },
     blpop: (key, seconds) => redis.blpop(key, seconds),
     fields: entriesOf,
-    members: (reply) => reply.map(({ value, score }) => [value, score]),
+    members: (reply) => reply,
     // What is still blocked would hold a close up.
     close: () => redis.destroy(),
   };

@@ -209,22 +209,21 @@ export class ReplyCompiler {
     };
   }
 
-  /** RESP3 sends a map; RESP2 its keys and values in one flat array, or pairs in an array. */
+  /** RESP3 sends a map, which nobody else has; RESP2 its keys and values in one flat array, or pairs in an array. */
   #toMap(reply: Reply, of: Step): NullMap {
-    const map = Object.create(null) as NullMap;
-    if (Array.isArray(reply)) {
-      const nested = this.#areNested(reply);
-      for (let index = 0; index < reply.length; index += nested ? 1 : 2) {
-        const key = nested ? (reply[index] as Reply[])[0] : reply[index];
-        const value = (nested ? (reply[index] as Reply[])[1] : reply[index + 1]) as Reply;
-        map[keyText(key as Reply)] = of === null ? value : of(value);
-      }
-      return map;
-    }
+    if (Array.isArray(reply)) return this.#mapOfPairs(reply, of);
     if (!isMap(reply)) return this.#wrong("a map", reply);
-    for (const key of Object.keys(reply)) {
-      const value = reply[key] as Reply;
-      map[key] = of === null ? value : of(value);
+    if (of !== null) for (const key of Object.keys(reply)) reply[key] = of(reply[key] as Reply) as Reply;
+    return reply;
+  }
+
+  #mapOfPairs(reply: Reply[], of: Step): NullMap {
+    const map = Object.create(null) as NullMap;
+    const nested = this.#areNested(reply);
+    for (let index = 0; index < reply.length; index += nested ? 1 : 2) {
+      const key = nested ? (reply[index] as Reply[])[0] : reply[index];
+      const value = (nested ? (reply[index] as Reply[])[1] : reply[index + 1]) as Reply;
+      map[keyText(key as Reply)] = of === null ? value : of(value);
     }
     return map;
   }
@@ -233,11 +232,18 @@ export class ReplyCompiler {
   #pairs(key: Step, value: Step): ReplyTransform {
     return (reply) => {
       if (!Array.isArray(reply)) return this.#wrong("an array of pairs", reply);
+      if (this.#areNested(reply)) {
+        // In place: the reply is nobody else's.
+        for (const pair of reply as Reply[][]) {
+          if (key !== null) pair[0] = key(pair[0] as Reply) as Reply;
+          if (value !== null) pair[1] = value(pair[1] as Reply) as Reply;
+        }
+        return reply;
+      }
       const pairs: [unknown, unknown][] = [];
-      const nested = this.#areNested(reply);
-      for (let index = 0; index < reply.length; index += nested ? 1 : 2) {
-        const first = (nested ? (reply[index] as Reply[])[0] : reply[index]) as Reply;
-        const second = (nested ? (reply[index] as Reply[])[1] : reply[index + 1]) as Reply;
+      for (let index = 0; index < reply.length; index += 2) {
+        const first = reply[index] as Reply;
+        const second = reply[index + 1] as Reply;
         pairs.push([key === null ? first : key(first), value === null ? second : value(second)]);
       }
       return pairs;

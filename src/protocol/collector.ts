@@ -1,9 +1,24 @@
 /** From this size on, bytes, memory is allocated on its own instead of out of Node's pool. */
 const OWN_MEMORY = 4096;
 
-const NO_BYTES: Buffer = Buffer.alloc(0);
+/** So much is allocated as soon as it is announced, bytes: growing there by doubling would allocate it twice. */
+const AT_ONCE = 1024 * 1024;
+/** The largest memory that is kept for the next string, bytes; one for the whole process. */
+const LARGEST_SPARE = 4 * 1024 * 1024;
 
-/** Collects bytes that come in several chunks. Its memory follows what has come, never what was announced. */
+const NO_BYTES: Buffer = Buffer.alloc(0);
+/** Memory that a large string was collected in, and that nobody has any more: fresh pages cost more than the bytes in them. */
+let spare: Buffer = NO_BYTES;
+
+function memoryOf(room: number): Buffer {
+  if (room < OWN_MEMORY) return Buffer.allocUnsafe(room);
+  if (spare.length < room) return Buffer.allocUnsafeSlow(room);
+  const memory = spare;
+  spare = NO_BYTES;
+  return memory;
+}
+
+/** Collects bytes that come in several chunks. Beyond the first MiB its memory follows what has come, not what was announced. */
 export class Collector {
   readonly #first: number;
   #bytes: Buffer = NO_BYTES;
@@ -33,8 +48,8 @@ export class Collector {
   append(chunk: Buffer, from: number, to: number, announced: number): void {
     const size = this.#size + to - from;
     if (size > this.#bytes.length) {
-      const room = Math.max(size, Math.min(announced, Math.max(this.#first, this.#bytes.length * 2)));
-      const bytes = room < OWN_MEMORY ? Buffer.allocUnsafe(room) : Buffer.allocUnsafeSlow(room);
+      const ahead = announced <= AT_ONCE ? AT_ONCE : Math.max(this.#first, this.#bytes.length * 2);
+      const bytes = memoryOf(Math.max(size, Math.min(announced, ahead)));
       this.#bytes.copy(bytes, 0, 0, this.#size);
       this.#bytes = bytes;
     }
@@ -46,6 +61,13 @@ export class Collector {
   reuse(): void {
     this.#size = 0;
     if (this.#bytes.length > OWN_MEMORY) this.#bytes = NO_BYTES;
+  }
+
+  /** Starts anew and keeps the memory for any other; what was read from it must have been copied. */
+  recycle(): void {
+    const memory = this.#bytes;
+    this.release();
+    if (memory.length > spare.length && memory.length >= OWN_MEMORY && memory.length <= LARGEST_SPARE) spare = memory;
   }
 
   /** Starts anew and leaves the memory to whoever has it. */
