@@ -70,6 +70,7 @@ export async function ensureBuild() {
   mkdirSync(fresh, { recursive: true });
   try {
     await run("compiling", [process.execPath, TSC, "-p", "tsconfig.build.json", "--outDir", fresh]);
+    await run("bundling", [process.execPath, join(ROOT, "scripts", "bundle.mjs"), fresh]);
     rmSync(join(ROOT, "dist"), { recursive: true, force: true });
     renameSync(fresh, join(ROOT, "dist"));
     writeFileSync(BUILD_STAMP, print);
@@ -85,7 +86,7 @@ function sourcePrint() {
     hash.update(`${path}\0${size}\0${mtimeMs}\n`);
   };
   for (const path of filesBelow("src")) add(path);
-  for (const path of ["package.json", "tsconfig.json", "tsconfig.build.json"]) add(path);
+  for (const path of ["package.json", "tsconfig.json", "tsconfig.build.json", "scripts/bundle.mjs"]) add(path);
   return hash.digest("hex");
 }
 

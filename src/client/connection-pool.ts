@@ -4,6 +4,7 @@ import { validateDuration } from "../base/validate.ts";
 import { SocketDialler } from "../connection/socket.ts";
 import type { SizingAdvice } from "../pool/advice.ts";
 import type { LeaseLeak } from "../pool/housekeeper.ts";
+import type { LeaseLimits, PoolLease } from "../pool/lease.ts";
 import type { NodePool } from "../pool/node-pool.ts";
 import type { PoolStats } from "../pool/stats.ts";
 import { Standalone } from "../topology/standalone/standalone.ts";
@@ -49,6 +50,9 @@ export function closeTimeout(options: CloseOptions | undefined): number {
 export class ConnectionPool implements AsyncDisposable {
   // Private, so that nobody who logs a pool logs the TLS key within its options.
   readonly #core: PoolCore;
+  /** Limits of a lease where none are given. */
+  readonly #limits: LeaseLimits;
+  readonly #wrap: (lease: PoolLease) => Lease;
 
   /**
    * Opens nothing yet: connections are made when they are needed, or at once up to `minConnections`.
@@ -58,6 +62,9 @@ export class ConnectionPool implements AsyncDisposable {
   constructor(input?: string | URL | RedisOptions, extra?: RedisOptions) {
     const options = resolveOptions(input, extra);
     this.#core = { options, topology: new Standalone(options, new SocketDialler(options), systemClock) };
+    this.#limits = { timeout: options.acquireTimeout, signal: null, role: "leased" };
+    const settings = defaultSettings(options, null);
+    this.#wrap = (lease) => Lease.of(lease, settings, systemClock);
   }
 
   /** @internal */
@@ -76,12 +83,16 @@ export class ConnectionPool implements AsyncDisposable {
    * @throws ClosedError `ERR_CLOSED` after `close()`
    * @see docs/pool.md
    */
-  async lease(options: LeaseOptions = {}): Promise<Lease> {
-    const { options: defaults } = this.#core;
-    const timeout =
-      options.timeout === undefined ? defaults.acquireTimeout : validateDuration("timeout", options.timeout);
-    const lease = await this.#pool.lease({ timeout, signal: options.signal ?? null, role: "leased" });
-    return Lease.of(lease, defaultSettings(defaults, null), systemClock);
+  lease(options?: LeaseOptions): Promise<Lease> {
+    if (options === undefined) return this.#pool.lease(this.#limits, this.#wrap);
+    try {
+      const { signal = null } = options;
+      const timeout =
+        options.timeout === undefined ? this.#limits.timeout : validateDuration("timeout", options.timeout);
+      return this.#pool.lease({ timeout, signal, role: "leased" }, this.#wrap);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Leases a connection for the time of a callback, gives it back whatever happens, and returns the callback's value. */

@@ -24,7 +24,7 @@ export class Lease {
   private constructor(lease: PoolLease, settings: CommandSettings, clock: Clock) {
     this.#lease = lease;
     // Never sent again by itself: another connection would not have the session that the command relies on.
-    this.#settings = { ...settings, policy: null };
+    this.#settings = settings.policy === null ? settings : { ...settings, policy: null };
     this.#clock = clock;
   }
 

@@ -166,7 +166,8 @@ export class SubscriberHub {
   }
 
   async #connect(timeout: number): Promise<PoolLease> {
-    const lease = await this.#pool.lease({ timeout, signal: this.#stop.signal, role: "subscriber" });
+    const limits = { timeout, signal: this.#stop.signal, role: "subscriber" } as const;
+    const lease = await this.#pool.lease(limits, (own) => own);
     const { entry } = lease;
     // Closed, or wanted by nobody any more, while it was on its way.
     if (this.#stop.signal.aborted || this.#all().size === 0) entry?.live.close("idle");

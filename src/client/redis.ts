@@ -150,15 +150,10 @@ export class Redis implements AsyncDisposable {
     const settings = this.#settings;
     const { topology, options: defaults } = this.#shared;
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
-    const lease = Lease.of(
-      await topology.poolFor(list[0] ?? null).lease({
-        timeout: Math.min(defaults.acquireTimeout, settings.timeout),
-        signal: settings.signal,
-        role: "leased",
-      }),
-      settings,
-      systemClock,
-    );
+    const timeout = Math.min(defaults.acquireTimeout, settings.timeout);
+    const lease = await topology
+      .poolFor(list[0] ?? null)
+      .lease({ timeout, signal: settings.signal, role: "leased" }, (own) => Lease.of(own, settings, systemClock));
     try {
       return (await runTransaction(lease, list, body, options, systemClock)) as TransactionResult<T>;
     } finally {

@@ -171,10 +171,10 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
 
   // --- leases ---
 
-  /** Leases a connection; see `LeaseLimits`. */
-  lease(limits: LeaseLimits): Promise<PoolLease> {
+  /** Leases a connection; see `LeaseLimits`. @returns what `wrap` makes of the lease */
+  lease<T>(limits: LeaseLimits, wrap: (lease: PoolLease) => T): Promise<T> {
     const stack = this.options.leakThreshold > 0 ? (new Error("the lease was taken here").stack ?? null) : null;
-    return new LeaseWaiter(this, limits, stack).start();
+    return new LeaseWaiter(this, limits, stack, wrap).start();
   }
 
   acquire(waiter: Waiter): void {
@@ -182,6 +182,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
       waiter.refused(poolClosed(null, this.options));
       return;
     }
+    if (this.#supply.lendAtOnce(waiter)) return;
     if (!this.#ticking) this.#startTicking();
     if (this.#supply.waiters.size >= this.options.maxWaiting) {
       this.#counters.rejected++;
@@ -211,7 +212,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
       void this.#askServerOn(entry);
     } else if (verdict === "idle") {
       this.roster.moveTo(entry, "idle", now);
-      this.#supply.balance();
+      this.#supply.returned();
     } else {
       entry.live.close(verdict);
     }

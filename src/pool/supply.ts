@@ -1,3 +1,4 @@
+import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
 import { events } from "../base/diagnostics.ts";
 import type { ConnectError, RedisError } from "../base/errors.ts";
@@ -9,7 +10,7 @@ import { Lanes } from "./lanes.ts";
 import { INFANCY, Opener, type Open, type OpenerListener } from "./opener.ts";
 import { Roster, type Entry } from "./roster.ts";
 import type { Counters } from "./stats.ts";
-import { Waiters } from "./waiters.ts";
+import { Waiters, type Waiter } from "./waiters.ts";
 
 /** `maxLifetime` is shortened by up to this share, so that connections opened together do not end together. */
 const LIFETIME_JITTER = 0.1;
@@ -79,6 +80,18 @@ export class Supply implements ConnectionOwner, OpenerListener {
     if (this.waiters.size > 0 && this.#options.maxConnections === 1) this.#yieldLane();
   }
 
+  /** Lends an idle connection to one who comes when nobody waits. @returns false when he has to wait */
+  lendAtOnce(waiter: Waiter): boolean {
+    if (this.#state !== "open" || this.waiters.size > 0 || this.#wantsLane() || !this.#mayGrant()) return false;
+    this.#lend(waiter, waiter.since);
+    return true;
+  }
+
+  /** A connection is idle again. */
+  returned(): void {
+    if (this.waiters.size > 0 || this.lanes.pending > 0) this.balance();
+  }
+
   #wantsLane(): boolean {
     return this.lanes.pending > 0 && this.lanes.active === 0;
   }
@@ -98,10 +111,13 @@ export class Supply implements ConnectionOwner, OpenerListener {
   }
 
   #grant(): void {
-    const entry = this.roster.idle.at(-1);
     const waiter = this.waiters.shift();
-    if (entry === undefined || waiter === undefined) return;
-    const now = this.#clock.now();
+    if (waiter !== undefined) this.#lend(waiter, this.#clock.now());
+  }
+
+  #lend(waiter: Waiter, now: number): void {
+    const entry = this.roster.idle.at(-1);
+    assert(entry !== undefined, "there is no idle connection to lend");
     this.roster.moveTo(entry, waiter.role, now);
     const counters = this.#counters;
     counters.acquired++;
@@ -114,6 +130,8 @@ export class Supply implements ConnectionOwner, OpenerListener {
 
   #openMissing(): void {
     if (this.#state !== "open" && this.lanes.pending === 0) return;
+    const room = this.opener.room();
+    if (room === 0) return;
     const { minConnections, maxConnections } = this.#options;
     const count = connectionsToOpen({
       wantsLane: this.#wantsLane(),
@@ -123,7 +141,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
       connecting: this.roster.count("connecting"),
       minConnections,
       maxConnections,
-      room: this.opener.room(),
+      room,
       keepsLane: this.#keepsLane,
     });
     if (count > 0) this.opener.start(count);
