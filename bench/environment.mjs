@@ -19,6 +19,7 @@ export async function describeRun(options, servers, elapsed) {
     versions: { node: process.version, server: `redis-server ${server}`, ...versions() },
     rounds: options.rounds,
     phases: options.phases,
+    started: new Date(Date.now() - elapsed).toISOString().slice(0, 10),
     minutes: Math.round(elapsed / 6000) / 10,
     settings: Object.fromEntries(options.chosen.map((name) => [name, clients[name].settings])),
     installed: installedSizes(),

@@ -15,9 +15,14 @@ const columns = [
   ["heap", (one) => bytes(one.importHeap)],
 ];
 
+/** The columns that any of the rows has a figure for. */
+export function columnsOf(rows) {
+  return columns.filter(([, cell]) => rows.some((row) => cell(row) !== ""));
+}
+
 export function printWorkload({ workload, title, clients }, total, done) {
   console.log(`\n[${done}/${total}] ${workload}: ${title}`);
-  const used = columns.filter(([, cell]) => clients.some((one) => cell(one) !== ""));
+  const used = columnsOf(clients);
   const rows = [["", ...used.map(([head]) => head)], ...clients.map((one) => [one.client, ...used.map(([, cell]) => cell(one))])]; // prettier-ignore
   const widths = rows[0].map((_, column) => Math.max(...rows.map((row) => row[column].length)));
   for (const row of rows) {
@@ -30,7 +35,8 @@ function range(figure, show) {
 }
 
 export function micros(figure) {
-  return figure ? `${figure.median.toPrecision(3)} µs` : "";
+  if (!figure) return "";
+  return figure.median < 1000 ? `${figure.median.toPrecision(3)} µs` : `${(figure.median / 1000).toPrecision(3)} ms`;
 }
 
 export function millis(figure) {

@@ -30,13 +30,14 @@ function commandFor({ runtime }, job) {
   return [process.execPath, ["--expose-gc", ...flags, worker, job]];
 }
 
-/** What a client cannot do at all is left out, not run and failed. */
+/** What a client does not have is left out, not run and failed. */
 function isPossible(client, workload, phases) {
-  if (client.runtime === "bun" && (phases.allocation || workload.driver === "loading" || workload.driver === "idle"))
-    return false;
-  if (workload.driver === "loading")
-    return client.package !== undefined && (client.shipped || client.role === "respool");
-  if (workload.driver === "idle") return client.role === "respool" || client.shipped || client.variant === "pool";
+  const { driver, tls } = workload;
+  if (client.runtime === "bun" && phases.allocation) return false; // its heap is counted in another way
+  if (tls && client.role === "floor") return false;
+  const asShipped = client.shipped === true || client.role === "respool";
+  if (driver === "loading") return asShipped && client.package !== undefined;
+  if (driver === "borrow" || driver === "idle") return client.pools?.includes(driver) === true;
   return true;
 }
 

@@ -17,25 +17,38 @@ import { summarise } from "./summary.mjs";
 
 const LIMIT = "redis-benchmark";
 
-/** All rounds of one workload, the clients taking turns. */
-async function measure(workload, { chosen, rounds, phases }, servers) {
-  const places = workload.tls ? servers.tls : servers.plain;
+/** All rounds of one workload, the clients taking turns. A client that fails is left out from then on, and told. */
+async function measure(workload, { chosen, rounds, phases, countsAllocations }, servers) {
+  const place = workload.tls ? servers.tls : servers.plain;
   const figures = new Map(chosen.map((name) => [name, []]));
-  for (let round = 0; round < rounds; round++) {
-    for (const name of chosen) {
-      const result = await startRound({ name, workload, place: places, phases });
-      if (result !== null) figures.get(name).push(result);
+  const failed = new Map();
+  const round = async (name, how) => {
+    if (failed.has(name)) return null;
+    try {
+      return await startRound({ name, workload, place, phases: how });
+    } catch (error) {
+      failed.set(name, error.message);
+      console.error(`\n${error.message}`);
+      process.exitCode = 1;
+      return null;
     }
+  };
+  for (let turn = 0; turn < rounds; turn++) {
+    for (const name of chosen) figures.get(name).push(await round(name, phases));
     const limit = await runLimit(workload, servers.plain, phases);
-    if (limit !== null) figures.set(LIMIT, [...(figures.get(LIMIT) ?? []), limit]);
+    figures.set(LIMIT, [...(figures.get(LIMIT) ?? []), limit]);
   }
-  if (workload.driver === "closed") {
-    for (const name of chosen) {
-      const allocation = await startRound({ name, workload, place: places, phases: { ...phases, allocation: true } });
-      for (const one of figures.get(name).slice(0, 1)) one.bytesPerOp = allocation?.bytesPerOp ?? null;
-    }
+  // Once is enough: what is allocated does not depend on how busy the machine is.
+  for (const name of countsAllocations && workload.driver === "closed" ? chosen : []) {
+    figures.get(name).push(await round(name, { ...phases, allocation: true }));
   }
-  return [...figures].filter(([, list]) => list.length > 0).map(([client, list]) => ({ client, ...summarise(list) }));
+  const rows = [...figures].map(([client, list]) => ({ client, rounds: list.filter((one) => one !== null) }));
+  return {
+    clients: rows
+      .filter((row) => row.rounds.length > 0)
+      .map((row) => ({ client: row.client, ...summarise(row.rounds) })),
+    failed: Object.fromEntries(failed),
+  };
 }
 
 async function main() {
@@ -47,8 +60,7 @@ async function main() {
   try {
     for (const workload of options.workloads) {
       const { name, title } = workload;
-      const clients = await measure(workload, options, servers);
-      results.push({ workload: name, title, clients });
+      results.push({ workload: name, title, ...(await measure(workload, options, servers)) });
       printWorkload(results.at(-1), options.workloads.length, results.length);
     }
     const run = await describeRun(options, servers, Date.now() - began);

@@ -20,7 +20,10 @@ function borrow(waiting, title) {
   return { name: `borrow@${waiting}`, title, driver: "borrow", callers, connections: POOLED };
 }
 
-export const workloads = [
+/** The 5,000 in flight and the other sizes say little more than the rest. */
+const LONG = ["get-64b@5000", "set-64b@5000", "set-16kb@50", "set-1mb@8", "zipf@50", "borrow@10"];
+
+const all = [
   ...[1, 50, 500, 5000].flatMap((inFlight) => [closed("get-64b", inFlight), closed("set-64b", inFlight)]),
   closed("get-16kb", 50),
   closed("set-16kb", 50),
@@ -45,3 +48,6 @@ export const workloads = [
   { name: "idle", title: "1,000 idle connections", driver: "idle", connections: 1000 },
   { name: "loading", title: "import", driver: "loading" },
 ];
+
+/** `quick`: also in a quick run. */
+export const workloads = all.map((workload) => ({ ...workload, quick: !LONG.includes(workload.name) }));

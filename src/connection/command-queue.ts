@@ -26,6 +26,11 @@ export class CommandQueue {
     return this.#ring.size;
   }
 
+  /** Commands that wait for the next write. */
+  get unwritten(): number {
+    return this.#ring.size - this.#written;
+  }
+
   get unwrittenBytes(): number {
     return this.#unwrittenBytes;
   }

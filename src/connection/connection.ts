@@ -15,6 +15,7 @@ import { Decoder, type ReplySink } from "../protocol/decoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { CommandQueue } from "./command-queue.ts";
 import { SessionShadow } from "./session.ts";
+import { confirms, isSubscriptionMessage } from "./subscription-replies.ts";
 import type { Transport, TransportListener } from "./transport.ts";
 
 /** Why a connection ended; the keys of `PoolStats.closedBecause`. */
@@ -49,9 +50,13 @@ export interface ConnectionOwner {
 /** A turn of the event loop beyond this is added to the deadlines of its commands, ms. */
 const LONG_TURN = 20;
 
-type ConnectionState = "opening" | "open" | "closed";
+/**
+ * So many commands make a write of their own before the turn ends: the server works on them while the next ones are still made.
+ * 500 GETs in flight: twice as many a second, and less CPU, for neither side goes to sleep. bench/RESULTS.md has the figures.
+ */
+const FULL_WRITE = 128;
 
-const KINDS = new Set(["subscribe", "psubscribe", "ssubscribe", "unsubscribe", "punsubscribe", "sunsubscribe"]);
+type ConnectionState = "opening" | "open" | "closed";
 
 /**
  * One connection: commands go out in one write per event-loop tick, replies come back in order. It knows nothing of pools;
@@ -159,6 +164,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     }
     this.#queue.push(request);
     this.#schedule();
+    if (this.#queue.unwritten >= FULL_WRITE) this.#writeEarly();
   }
 
   /** Settles as soon as nothing is outstanding, or when the connection ends. */
@@ -281,7 +287,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     const request = this.#queue.head;
     const kind = String(items[0]);
     // A confirmation takes a slot only from the very command that asked for it: a server also sends `sunsubscribe` by itself.
-    if (request?.route === "subscribe" && KINDS.has(kind) && confirms(request, kind, items[1] ?? null)) {
+    if (request?.route === "subscribe" && confirms(request, kind, items[1] ?? null)) {
       if (request.accept(kind)) this.#queue.shift();
     }
     this.onMessage?.(items);
@@ -311,6 +317,13 @@ export class Connection implements Executor, TransportListener, ReplySink {
     const turn = this.#clock.coarseNow() - this.#turnBegan;
     if (turn > LONG_TURN) this.#queue.postpone(turn);
     this.#write();
+  }
+
+  #writeEarly(): void {
+    if (this.#full || this.#transport === null) return;
+    this.#write();
+    // The turn's end still comes, for the rest.
+    this.#flushScheduled = true;
   }
 
   #write(): void {
@@ -366,17 +379,6 @@ export class Connection implements Executor, TransportListener, ReplySink {
       ...(cause === undefined ? {} : { cause }),
     });
   }
-}
-
-function isSubscriptionMessage(reply: readonly Reply[]): boolean {
-  const kind = String(reply[0]);
-  return KINDS.has(kind) || kind === "message" || kind === "pmessage" || kind === "smessage";
-}
-
-function confirms(request: Request, kind: string, channel: Reply): boolean {
-  if (request.spec.name.toLowerCase() !== kind) return false;
-  const name = Buffer.isBuffer(channel) ? channel : Buffer.from(String(channel));
-  return request.args.some((arg) => name.equals(Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg))));
 }
 
 /** The error for a request whose deadline passed while a connection had it. */

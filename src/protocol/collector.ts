@@ -10,9 +10,9 @@ const NO_BYTES: Buffer = Buffer.alloc(0);
 /** Memory that a large string was collected in, and that nobody has any more: fresh pages cost more than the bytes in them. */
 let spare: Buffer = NO_BYTES;
 
-function memoryOf(room: number): Buffer {
+function memoryOf(room: number, lent: boolean): Buffer {
   if (room < OWN_MEMORY) return Buffer.allocUnsafe(room);
-  if (spare.length < room) return Buffer.allocUnsafeSlow(room);
+  if (!lent || spare.length < room) return Buffer.allocUnsafeSlow(room);
   const memory = spare;
   spare = NO_BYTES;
   return memory;
@@ -44,12 +44,17 @@ export class Collector {
     return this.#bytes[this.#size - 1] ?? -1;
   }
 
-  /** Copies a part of a chunk. `announced` is the size in the end, bytes, or Infinity: memory never goes beyond. */
-  append(chunk: Buffer, from: number, to: number, announced: number): void {
+  /**
+   * Copies a part of a chunk.
+   *
+   * @param announced the size in the end, bytes, or Infinity
+   * @param lent whether the memory comes back by `recycle`, so that it may be the spare one, which can be larger than announced
+   */
+  append(chunk: Buffer, from: number, to: number, announced: number, lent: boolean = false): void {
     const size = this.#size + to - from;
     if (size > this.#bytes.length) {
       const ahead = announced <= AT_ONCE ? AT_ONCE : Math.max(this.#first, this.#bytes.length * 2);
-      const bytes = memoryOf(Math.max(size, Math.min(announced, ahead)));
+      const bytes = memoryOf(Math.max(size, Math.min(announced, ahead)), lent);
       this.#bytes.copy(bytes, 0, 0, this.#size);
       this.#bytes = bytes;
     }

@@ -13,8 +13,17 @@ import {
   refusePart,
 } from "./refusal.ts";
 import type { Reply } from "./reply.ts";
-import { readBigNumber, readBoolean, readDouble, readInteger, readLength } from "./scalars.ts";
-import { latin1Text, utf8Text } from "./text.ts";
+import {
+  isMinusOne,
+  isStreamed,
+  readBigNumber,
+  readBoolean,
+  readDouble,
+  readInteger,
+  readLength,
+  shortLineEnd,
+} from "./scalars.ts";
+import { latin1Text, longText, utf8Text } from "./text.ts";
 import {
   ARRAY,
   ATTRIBUTE,
@@ -29,7 +38,6 @@ import {
   INTEGER,
   LF,
   MAP,
-  MINUS,
   NULL,
   PUSH,
   SET,
@@ -37,7 +45,6 @@ import {
   startsElement,
   STREAM_END,
   STREAM_PART,
-  STREAMED,
   VERBATIM,
   ZERO,
 } from "./wire.ts";
@@ -68,9 +75,6 @@ const COPIED_SLICE = 12;
 const SHARED_SLICE = 128;
 /** The most that a string of an aggregate may hold on to, bytes. A cut costs 25 ns, a string of its own 60. */
 const SHARED_TEXT = 1024;
-
-/** From about this size on Node makes strings of latin1 outside the heap: 1 MB strings took 2 ms instead of 1.6. */
-const EXTERNAL = 1_000_000;
 
 /** Chunks from this size on, bytes, are checked for ASCII as a whole: the check costs as much as two strings. */
 const WORTH_CHECKING = 512;
@@ -381,7 +385,7 @@ export class Decoder {
     const body = this.#body;
     const missing = this.#bodyLength - body.size;
     let at = missing < length - from ? from + missing : length;
-    if (at > from) body.append(chunk, from, at, this.#streaming ? Infinity : this.#bodyLength);
+    if (at > from) body.append(chunk, from, at, this.#streaming ? Infinity : this.#bodyLength, !this.#buffers);
     while (at < length) {
       const byte = chunk[at] as number;
       if (byte !== (this.#bodyEnd === 0 ? CR : LF)) refuseBodyEnd(byte, this.#offset + at);
@@ -481,26 +485,4 @@ export class Decoder {
     this.#pop();
     this.#deliver(top.close());
   }
-}
-
-/** A string that came in pieces. One that Node would keep outside the heap is not worth it: it makes V8 collect garbage. */
-function longText(bytes: Buffer, start: number, end: number): string {
-  const ascii = end - start < EXTERNAL && isAscii(bytes.subarray(start, end));
-  return ascii ? latin1Text(bytes, start, end) : utf8Text(bytes, start, end);
-}
-
-/** Where the CR of a line is that is whole and short, as scores are; -1 for any other. */
-function shortLineEnd(chunk: Buffer, from: number, length: number): number {
-  const stop = from + 24 < length - 1 ? from + 24 : length - 1;
-  let at = from;
-  while (at < stop && chunk[at] !== CR) at++;
-  return at < stop && chunk[at + 1] === LF ? at : -1;
-}
-
-function isMinusOne(line: Buffer, start: number, end: number): boolean {
-  return end - start === 2 && line[start] === MINUS && line[start + 1] === ZERO + 1;
-}
-
-function isStreamed(line: Buffer, start: number, end: number): boolean {
-  return end - start === 1 && line[start] === STREAMED;
 }

@@ -1,5 +1,5 @@
 import { latin1Text } from "./text.ts";
-import { MINUS, ZERO } from "./wire.ts";
+import { CR, LF, MINUS, STREAMED, ZERO } from "./wire.ts";
 
 // Each reads one line without its type byte and line end, and gives undefined where the line is not what the type asks.
 
@@ -82,4 +82,22 @@ export function readBoolean(line: Buffer, start: number, end: number): boolean |
   if (end - start !== 1) return undefined;
   if (line[start] === 0x74) return true;
   return line[start] === 0x66 ? false : undefined;
+}
+
+/** Where the CR of a line is that is whole and short, as scores are; -1 for any other. */
+export function shortLineEnd(chunk: Buffer, from: number, length: number): number {
+  const stop = from + 24 < length - 1 ? from + 24 : length - 1;
+  let at = from;
+  while (at < stop && chunk[at] !== CR) at++;
+  return at < stop && chunk[at + 1] === LF ? at : -1;
+}
+
+/** `-1`: the length of a null in RESP2. */
+export function isMinusOne(line: Buffer, start: number, end: number): boolean {
+  return end - start === 2 && line[start] === MINUS && line[start + 1] === ZERO + 1;
+}
+
+/** `?`: the length is not known yet. */
+export function isStreamed(line: Buffer, start: number, end: number): boolean {
+  return end - start === 1 && line[start] === STREAMED;
 }

@@ -1,4 +1,7 @@
-import { isUtf8 } from "node:buffer";
+import { isAscii, isUtf8 } from "node:buffer";
+
+/** From about this size on Node makes strings of latin1 outside the heap: 1 MB strings took 2 ms instead of 1.6. */
+const EXTERNAL = 1_000_000;
 
 /**
  * Node's own readers behind `toString`. They skip the look-up of the encoding's name and the checks of the range,
@@ -31,4 +34,10 @@ export function writeUtf8(buffer: Buffer, text: string): number {
  */
 export function fieldText(bytes: Buffer): string {
   return isUtf8(bytes) ? utf8Text(bytes, 0, bytes.length) : latin1Text(bytes, 0, bytes.length);
+}
+
+/** A string that came in pieces. One that Node would keep outside the heap is not worth it: it makes V8 collect garbage. */
+export function longText(bytes: Buffer, start: number, end: number): string {
+  const ascii = end - start < EXTERNAL && isAscii(bytes.subarray(start, end));
+  return ascii ? latin1Text(bytes, start, end) : utf8Text(bytes, start, end);
 }

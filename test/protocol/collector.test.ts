@@ -36,6 +36,22 @@ test("bytes that were released stay as they are while the collector goes on", ()
   assert.equal(collector.bytes.toString("latin1", 0, 5), "other");
 });
 
+test("memory that was given back is used for the next large string, and only where it comes back again", () => {
+  const collector = new Collector(256);
+  const other = new Collector(256);
+  const large = Buffer.alloc(300_000, "a");
+  collector.append(large, 0, large.length, large.length, true);
+  const memory = collector.bytes;
+  collector.recycle();
+  other.append(large, 0, 1000, 200_000);
+  assert.notEqual(other.bytes, memory, "a string that is kept has memory of its own");
+  collector.append(large, 0, 1000, 200_000, true);
+  assert.equal(collector.bytes, memory);
+  other.release();
+  other.append(large, 0, 1000, 200_000, true);
+  assert.notEqual(other.bytes, memory, "one memory is never lent twice");
+});
+
 test("a copy of bytes is exact at every size", () => {
   const source = Buffer.from(Array.from({ length: 5000 }, (_, index) => index & 0xff));
   for (const size of [0, 1, 15, 16, 17, 4095, 4096]) {

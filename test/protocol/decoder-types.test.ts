@@ -181,6 +181,16 @@ test("a value of many chunks comes back whole, as text and as a Buffer", () => {
   }
 });
 
+test("large values one behind the other share no memory, as text or as Buffers", () => {
+  const values = ["a", "b", "c", "d"].map((unit) => unit.repeat(200_000));
+  const wire = Buffer.from(values.map((value) => `$${value.length}\r\n${value}\r\n`).join(""));
+  const cuts = Array.from({ length: Math.floor((wire.length - 1) / 65_536) }, (_, index) => (index + 1) * 65_536);
+  const [first, second, third, fourth] = decodeCut(wire, cuts, [false, true, false, true]).replies;
+  assert.deepEqual([first, third], [values[0], values[2]]);
+  const hex = (text: string | undefined): object => ({ hex: Buffer.from(text ?? "").toString("hex") });
+  assert.deepEqual([second, fourth], [hex(values[1]), hex(values[3])]);
+});
+
 test("a push is no reply, wherever it stands, and asks for no mode", () => {
   const wire = Buffer.from(
     ">2\r\n$7\r\nmessage\r\n$1\r\na\r\n:1\r\n*2\r\n:2\r\n>2\r\n+invalidate\r\n*1\r\n$1\r\nk\r\n:3\r\n|1\r\n+a\r\n:1\r\n>1\r\n+end\r\n+x\r\n",
@@ -241,4 +251,11 @@ test("short strings in a chunk of many are read as well as any", () => {
   const wire = Buffer.from(`*400\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`);
   assert.deepEqual(decodeCut(wire, []).replies, [words]);
   assert.deepEqual(decodeCut(wire, [17, 1500, 1501]).replies, [words]);
+});
+
+test("elements of any length are read as well as any, whatever text they are cut from", () => {
+  const words = Array.from({ length: 300 }, (_, index) => String(index).padEnd((index * 7) % 150, "0123456789"));
+  const wire = Buffer.from(`*300\r\n${words.map((word) => `$${word.length}\r\n${word}\r\n`).join("")}`);
+  assert.deepEqual(decodeCut(wire, []).replies, [words]);
+  for (const cut of [1000, 1024, 1025, 5000]) assert.deepEqual(decodeCut(wire, [cut]).replies, [words]);
 });

@@ -1,0 +1,143 @@
+import assert from "node:assert/strict";
+import { Session } from "node:inspector";
+import { Socket } from "node:net";
+import { Duplex } from "node:stream";
+import { after, before, test } from "node:test";
+import { Redis } from "respool";
+import { startServer, type TestServer } from "respool/testing";
+
+/*
+ * What a command costs, counted instead of timed: objects, bytes and socket writes are the same on every machine. Code that the
+ * compiler has not optimised yet makes more objects, so the least of several rounds counts.
+ */
+
+const COMMANDS = 1000;
+const ROUNDS = 10;
+
+const value = "x".repeat(64);
+
+interface Sampling {
+  readonly profile: { readonly samples: readonly { readonly size: number }[] };
+}
+
+/** The fewest allocations of several rounds. */
+async function allocations(work: () => Promise<void>): Promise<{ objects: number; bytes: number }> {
+  let least = await allocationsOnce(work);
+  for (let round = 1; round < ROUNDS; round++) {
+    await work();
+    const made = await allocationsOnce(work);
+    if (made.objects < least.objects) least = made;
+  }
+  return least;
+}
+
+/** Every allocation on the heap while `work` runs: the profiler takes a sample per byte. */
+async function allocationsOnce(work: () => Promise<void>): Promise<{ objects: number; bytes: number }> {
+  const session = new Session();
+  session.connect();
+  const post = (method: string, params?: object): Promise<unknown> =>
+    new Promise((resolve, reject) => {
+      session.post(method, params, (error, result) => (error === null ? resolve(result) : reject(error)));
+    });
+  await post("HeapProfiler.startSampling", {
+    samplingInterval: 1,
+    includeObjectsCollectedByMajorGC: true,
+    includeObjectsCollectedByMinorGC: true,
+  });
+  await work();
+  const { profile } = (await post("HeapProfiler.stopSampling")) as Sampling;
+  session.disconnect();
+  return {
+    objects: profile.samples.length,
+    bytes: profile.samples.reduce((sum, { size }) => sum + size, 0),
+  };
+}
+
+/** Writes to the server while `work` runs. */
+async function socketWrites(work: () => Promise<unknown>): Promise<number> {
+  // Kept as a property: what a class inherits is not to be called without its object.
+  const original = Object.getOwnPropertyDescriptor(Socket.prototype, "write");
+  let writes = 0;
+  Socket.prototype.write = function (this: Socket, ...given: Parameters<Duplex["write"]>): boolean {
+    if (this.remotePort === server.port) writes++;
+    return Duplex.prototype.write.apply(this, given);
+  } as Socket["write"];
+  try {
+    await work();
+  } finally {
+    if (original === undefined) delete (Socket.prototype as Partial<Socket>).write;
+    else Object.defineProperty(Socket.prototype, "write", original);
+  }
+  return writes;
+}
+
+function atOnce(count: number, command: () => Promise<unknown>): Promise<unknown> {
+  return Promise.all(Array.from({ length: count }, command));
+}
+
+let server: TestServer;
+let redis: Redis;
+
+before(async () => {
+  server = await startServer();
+  redis = new Redis(server.url);
+  await redis.set("cost:key", value);
+  await redis.del("cost:list", "cost:hash");
+  await redis.rpush(
+    "cost:list",
+    ...Array.from({ length: COMMANDS }, (_, index) => `element-${index}-`.padEnd(32, "x")),
+  );
+  await redis.hset("cost:hash", Object.fromEntries(Array.from({ length: 50 }, (_, n) => [`field-${n}`, `value-${n}`])));
+  // Once over: what the first call makes is made once.
+  await atOnce(COMMANDS, () => redis.get("cost:key"));
+});
+
+after(async () => {
+  await redis.close();
+  await server.stop();
+});
+
+for (const [title, command, objects, bytes] of [
+  ["GET", () => redis.get("cost:key"), 20, 1600],
+  ["SET", () => redis.set("cost:key", value), 22, 1800],
+  ["INCR", () => redis.incr("cost:count"), 20, 1600],
+] as const) {
+  test(`a ${title} makes at most ${objects} objects and ${bytes} bytes of garbage`, async () => {
+    const made = await allocations(async () => {
+      await atOnce(COMMANDS, command);
+    });
+    const each = { objects: made.objects / COMMANDS, bytes: made.bytes / COMMANDS };
+    assert.ok(each.objects > 1, "nothing was counted");
+    assert.ok(each.objects <= objects, `${each.objects} objects per ${title}`);
+    assert.ok(each.bytes <= bytes, `${each.bytes} bytes per ${title}`);
+  });
+}
+
+test("an element of a list costs its string and a share of the text that it was cut from", async () => {
+  const { objects, bytes } = await allocations(async () => {
+    assert.equal((await redis.lrange("cost:list", 0, -1)).length, COMMANDS);
+  });
+  assert.ok(objects / COMMANDS <= 1.5, `${objects / COMMANDS} objects per element`);
+  assert.ok(bytes / COMMANDS <= 160, `${bytes / COMMANDS} bytes per element`);
+});
+
+test("a hash is decoded straight into its object", async () => {
+  const { objects } = await allocations(async () => {
+    assert.equal(Object.keys(await redis.hgetall("cost:hash")).length, 50);
+  });
+  assert.ok(objects / 100 <= 3.5, `${objects / 100} objects per name or value`);
+});
+
+test("the commands of a tick are one write, and many are one for each 128", async () => {
+  assert.equal(await socketWrites(() => atOnce(100, () => redis.get("cost:key"))), 1);
+  assert.equal(await socketWrites(() => atOnce(COMMANDS, () => redis.get("cost:key"))), Math.ceil(COMMANDS / 128));
+});
+
+test("a pipeline is one write, however long", async () => {
+  const writes = await socketWrites(async () => {
+    const batch = redis.pipeline();
+    for (let index = 0; index < COMMANDS; index++) batch.call("GET", "cost:key");
+    await batch.exec();
+  });
+  assert.equal(writes, 1);
+});
