@@ -14,9 +14,9 @@ function numbered(prefix, count, size) {
 }
 
 /** Strings by size: each names its key, so that a reply to another caller shows. */
-export const small = numbered("64b", SMALL_KEYS, 64);
-export const medium = numbered("16kb", 64, 16 * 1024);
-export const large = numbered("1mb", 8, 1024 * 1024);
+export const small = numbered("small", SMALL_KEYS, 64);
+export const medium = numbered("medium", 64, 16 * 1024);
+export const large = numbered("large", 8, 1024 * 1024);
 
 export const hash = {
   key: "bench:hash",
