@@ -5,55 +5,53 @@ import { startGauge } from "./gauge.mjs";
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Callers who take a connection and give it back; with more callers than connections each is handed over. */
-export async function borrow(pool, { callers }, { warmUp, seconds }) {
-  let cycles = 0;
+/** Counts what `callers` do in a while: each runs `round(count)` over and over, and calls `count` for each thing done. */
+async function rateOf(callers, round, { warmUp, seconds }) {
+  let done = 0;
   let stopped = false;
+  const count = () => {
+    done++;
+    return !stopped;
+  };
   const caller = async () => {
-    while (!stopped) {
-      // A hundred at a time: the loop must look at the time now and then, and an uncontended cycle never leaves the microtasks.
-      for (let n = 0; n < 100 && !stopped; n++) {
-        await pool.borrow();
-        cycles++;
-      }
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    while (!stopped) await round(count);
   };
   const all = Promise.all(Array.from({ length: callers }, caller));
-  await sleep(warmUp * 1000);
-  const before = cycles;
+  await Promise.race([sleep(warmUp * 1000), all]);
+  const before = done;
   const stop = startGauge();
-  await sleep(seconds * 1000);
+  await Promise.race([sleep(seconds * 1000), all]);
   const used = stop();
-  const done = cycles - before;
+  const during = done - before;
   stopped = true;
   await all;
-  return { opsPerSecond: done / used.seconds, cpuPerOp: used.cpuMicros / done };
+  return { opsPerSecond: during / used.seconds, cpuPerOp: used.cpuMicros / during };
+}
+
+/** Callers who take a connection and give it back; with more callers than connections each is handed over. */
+export function borrow(pool, { callers }, phases) {
+  const round = async (count) => {
+    // A hundred at a time: the loop must look at the time now and then, and an uncontended cycle never leaves the microtasks.
+    for (let n = 0; n < 100; n++) {
+      await pool.borrow();
+      if (!count()) return;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return rateOf(callers, round, phases);
 }
 
 /** A connection of its own for every request, as without a pool. */
-export async function churn(connect, place, { inFlight }, { warmUp, seconds }) {
+export function churn(connect, place, { inFlight }, phases) {
   let requests = 0;
-  let stopped = false;
-  const caller = async () => {
-    while (!stopped) {
-      const client = await connect(place);
-      const { key, value } = small[requests % small.length];
-      expectSame(await client.get(key), value, key);
-      await client.close();
-      requests++;
-    }
+  const round = async (count) => {
+    const { key, value } = small[requests++ % small.length];
+    const client = await connect(place);
+    expectSame(await client.get(key), value, key);
+    await client.close();
+    count();
   };
-  const all = Promise.all(Array.from({ length: inFlight }, caller));
-  await sleep(warmUp * 1000);
-  const before = requests;
-  const stop = startGauge();
-  await sleep(seconds * 1000);
-  const used = stop();
-  const done = requests - before;
-  stopped = true;
-  await all;
-  return { opsPerSecond: done / used.seconds, cpuPerOp: used.cpuMicros / done };
+  return rateOf(inFlight, round, phases);
 }
 
 /** Memory of open connections that nobody uses: what the process has more than before they were opened. */
