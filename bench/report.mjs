@@ -78,7 +78,14 @@ function readmeTables({ results }) {
       thousands(row(name, client)?.opsPerSecond),
     ]),
   ]);
-  const names = [["get-16kb@50", "GET 16 KB"], ["mget@50", "MGET 100"], ["hgetall@50", "HGETALL 50"], ["lrange@20", "LRANGE 1,000"], ["zrange@20", "ZRANGE 500"], ["pipeline@1", "pipelined GET"]]; // prettier-ignore
+  const names = [
+    ["get-16kb@50", "GET 16 KB"],
+    ["mget@50", "MGET 100"],
+    ["hgetall@50", "HGETALL 50"],
+    ["lrange@20", "LRANGE 1,000"],
+    ["zrange@20", "ZRANGE 500"],
+    ["pipeline@1", "pipelined GET"],
+  ];
   const others = shown.map((client) => [
     client === "respool" ? "**respool**" : titleOf(client),
     ...names.map(([name]) => micros(row(name, client)?.cpuPerOp)),

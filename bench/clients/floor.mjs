@@ -68,10 +68,10 @@ class Floor {
   }
 }
 
-/** Connects to `{ host, port }` or `{ path }`. */
+/** Connects to `{ host, port }`. */
 export function connect(server) {
   return new Promise((resolve, reject) => {
-    const socket = connectSocket(server.path ? { path: server.path } : { host: server.host, port: server.port });
+    const socket = connectSocket({ host: server.host, port: server.port });
     socket.once("error", reject).once("connect", () => resolve(new Floor(socket)));
   });
 }

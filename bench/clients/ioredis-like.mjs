@@ -3,7 +3,6 @@ import genericPool from "generic-pool";
 import { entriesOf, inPairs } from "../replies.mjs";
 
 function optionsFor(place) {
-  if (place.path !== undefined) return { path: place.path };
   const tls = place.ca === undefined ? {} : { tls: { ca: place.ca } };
   return { host: place.host, port: place.port, ...tls };
 }

@@ -2,11 +2,8 @@
 import { createClient, createClientPool } from "redis";
 import { entriesOf } from "../replies.mjs";
 
-function optionsFor(place, variant) {
-  const socket =
-    place.path !== undefined
-      ? { path: place.path }
-      : { host: place.host, port: place.port, ...(place.ca === undefined ? {} : { tls: true, ca: place.ca }) };
+function optionsFor({ host, port, ca }, variant) {
+  const socket = { host, port, ...(ca === undefined ? {} : { tls: true, ca }) };
   return variant === "shipped" ? { socket } : { socket, commandOptions: { timeout: 0 } };
 }
 

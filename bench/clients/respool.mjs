@@ -3,7 +3,6 @@ import { ConnectionPool, Redis } from "../../dist/index.js";
 import { entriesOf } from "../replies.mjs";
 
 function optionsFor(place) {
-  if (place.path !== undefined) return { path: place.path };
   const tls = place.ca === undefined ? {} : { tls: { ca: place.ca } };
   return { host: place.host, port: place.port, ...tls };
 }

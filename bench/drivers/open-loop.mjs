@@ -15,7 +15,10 @@ const neighbours = {
     let due = 0;
     const timer = setInterval(() => {
       const { key, value } = large[due++ % large.length];
-      client.get(key).then((reply) => expectSame(reply, value, key)).catch(fail); // prettier-ignore
+      client
+        .get(key)
+        .then((reply) => expectSame(reply, value, key))
+        .catch(fail);
     }, 1000 / largeRate);
     return () => clearInterval(timer);
   },
@@ -55,11 +58,14 @@ function load(client, rate, seconds) {
       while (sent < total && began + sent * interval <= now) {
         const due = began + sent * interval;
         const { key, value } = small[sent++ % small.length];
-        client.get(key).then((reply) => {
-          expectSame(reply, value, key);
-          samples.push(performance.now() - due);
-          answered();
-        }).catch(fail); // prettier-ignore
+        client
+          .get(key)
+          .then((reply) => {
+            expectSame(reply, value, key);
+            samples.push(performance.now() - due);
+            answered();
+          })
+          .catch(fail);
       }
       if (sent < total) setImmediate(turn);
     };

@@ -24,7 +24,7 @@ export interface Timer {
   cancel(): void;
 }
 
-/** A microtask by way of it costs a third of `queueMicrotask`, which makes an object for async hooks. */
+/** A microtask by way of it costs half of `queueMicrotask`, which makes an object for async hooks. */
 const settled = Promise.resolve();
 
 class SystemClock implements Clock {

@@ -41,7 +41,7 @@ const capture = (resolve: (value: unknown) => void, reject: (reason: unknown) =>
   capturedReject = reject;
 };
 
-/** What only some requests have: it is kept apart, so that the many others stay small. 90 of 1600 bytes a GET. */
+/** What only some requests have: it is kept apart, so that the many others stay small. */
 export class RequestDetails {
   effect: Effect;
   /** How long the server may block, ms; 0 for ever; NOT_BLOCKING. */

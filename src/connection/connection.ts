@@ -59,7 +59,7 @@ const FULL_WRITE = 128;
 type ConnectionState = "opening" | "open" | "closed";
 
 /**
- * One connection: commands go out in one write per event-loop tick, replies come back in order. It knows nothing of pools;
+ * One connection: commands go out in one write per event-loop tick and FULL_WRITE, replies come back in order. It knows nothing of pools;
  * whoever owns it decides who may use it.
  */
 export class Connection implements Executor, TransportListener, ReplySink {
@@ -275,7 +275,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
     }
     if (typeof reply === "object" && reply instanceof ServerError) reply.node = this.node;
     const done = request.accept(reply);
-    if (request.route !== "share") {
+    // A batch too, wherever it runs: its EXEC ends the WATCH of a lease.
+    if (request.route !== "share" || request.parts !== null) {
       // A batch only once it is whole: its commands are looked at together.
       if (request.parts === null || done) this.session.observe(request, reply);
       if (request.spec.name === "MONITOR" && reply === "OK") this.#silenced = "monitor";

@@ -72,7 +72,7 @@ export class PoolLease implements Executor {
   }
 }
 
-/** Waits for a lease as a promise of what `wrap` makes of it: another promise on the way would be a fifth of the cost. */
+/** Waits for a lease as a promise of what `wrap` makes of it, without another promise on the way. */
 export class LeaseWaiter<T> implements Waiter {
   readonly timeout: number;
   readonly deadline: number;

@@ -47,7 +47,7 @@ export class LeasedRun implements Waiter, RequestHolder {
   constructor(source: RunSource, request: Request, acquireTimeout: number) {
     this.#source = source;
     this.#request = request;
-    this.since = source.clock.coarseNow();
+    this.since = source.clock.now();
     this.timeout = acquireTimeout;
     this.deadline = Math.min(request.deadline, this.since + acquireTimeout);
     request.state = "queued";
