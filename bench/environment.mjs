@@ -1,29 +1,66 @@
 /** Machine, versions and settings of a run, for the report. */
 import { execFileSync } from "node:child_process";
 import { readdirSync, readFileSync, statSync } from "node:fs";
-import { cpus, totalmem } from "node:os";
+import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { clients } from "./clients/catalogue.mjs";
 import { bunProgram } from "./round.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
+const packages = [...new Set(Object.values(clients).flatMap((client) => client.package ?? []))];
 
-export async function describeRun(options, servers, elapsed) {
+/** What of this folder a run or a report writes: no change of what is measured. */
+const WRITTEN = ["results.json", "results.svg", "RESULTS.md"];
+/** Settings of the server that could make a difference. */
+const SERVER_SETTINGS = ["save", "appendonly", "io-threads", "maxmemory", "maxmemory-policy", "activedefrag"];
+
+/** Before the run: what cannot be told should end it early. */
+export async function describeRun(options, servers) {
   const { Redis } = await import("../dist/index.js");
   const redis = new Redis(servers.url);
   const server = /redis_version:(\S+)/.exec(await redis.info("server"))?.[1];
+  const serverSettings = await redis.call("CONFIG", "GET", ...SERVER_SETTINGS);
   await redis.close();
   return {
-    machine: { cpu: cpus()[0]?.model ?? "unknown", processors: cpus().length, memory: totalmem() },
-    versions: { node: process.version, server: `redis-server ${server}`, ...versions() },
+    machine: {
+      cpu: cpus()[0]?.model ?? "unknown",
+      processors: cpus().length,
+      memory: totalmem(),
+      platform: process.platform,
+      arch: process.arch,
+      kernel: release(),
+    },
+    versions: {
+      node: process.version,
+      server: `redis-server ${server}`,
+      limit: options.limit?.version,
+      ...versions(),
+    },
+    commit: commit(),
+    serverSettings,
+    asked: options.asked,
     rounds: options.rounds,
     phases: options.phases,
-    started: new Date(Date.now() - elapsed).toISOString().slice(0, 10),
-    minutes: Math.round(elapsed / 6000) / 10,
+    started: new Date().toISOString().slice(0, 10),
     settings: Object.fromEntries(options.chosen.map((name) => [name, clients[name].settings])),
     installed: installedSizes(),
   };
+}
+
+/** `{ id, changed }` of what is measured, or null where this is no clone. */
+function commit() {
+  const git = (...args) =>
+    execFileSync("git", args, { cwd: here, encoding: "utf8", stdio: ["ignore", "pipe", "ignore"] }).trim();
+  try {
+    const others = WRITTEN.map((name) => `:(exclude)${name}`);
+    return {
+      id: git("rev-parse", "HEAD"),
+      changed: git("status", "--porcelain", "--", ".", "../src", ...others) !== "",
+    };
+  } catch {
+    return null;
+  }
 }
 
 function packageOf(name) {
@@ -37,25 +74,26 @@ function packageOf(name) {
 
 function versions() {
   const found = {};
-  for (const name of new Set(Object.values(clients).flatMap((client) => client.package ?? []))) {
-    found[name] = packageOf(name)?.manifest.version;
-  }
+  for (const name of packages) found[name] = packageOf(name)?.manifest.version;
   try {
     found.bun = execFileSync(bunProgram(), ["--version"], { encoding: "utf8" }).trim();
   } catch {
-    found.bun = undefined;
+    // Not installed, or not for this platform.
   }
   return found;
 }
 
-/** Bytes on disk of each package with all it depends on, as npm installs it. */
+/** Bytes on disk of each package with all it depends on; of respool, which is not installed, what npm says it would unpack. */
 function installedSizes() {
-  const sizes = {};
-  for (const name of ["redis", "ioredis", "iovalkey", "@valkey/valkey-glide"]) {
-    const seen = new Set();
-    const size = sizeWithDependencies(name, seen);
-    if (size > 0) sizes[name] = size;
-  }
+  const sizes = packages.map((name) => [
+    name,
+    name === "respool" ? packedSize() : sizeWithDependencies(name, new Set()),
+  ]);
+  return Object.fromEntries(sizes.filter(([, size]) => size > 0));
+}
+
+/** What of this folder goes into the package; it depends on nothing. */
+function packedSize() {
   const packed = JSON.parse(
     execFileSync("npm", ["pack", "--dry-run", "--json", "--ignore-scripts"], {
       cwd: join(here, ".."),
@@ -64,7 +102,7 @@ function installedSizes() {
     }),
   );
   const entry = Array.isArray(packed) ? packed[0] : Object.values(packed)[0];
-  return { respool: entry.unpackedSize, ...sizes };
+  return entry.unpackedSize;
 }
 
 function sizeWithDependencies(name, seen) {

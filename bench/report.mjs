@@ -5,47 +5,73 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { drawChart } from "./chart.mjs";
 import { clients } from "./clients/catalogue.mjs";
-import { bytes, columnsOf, micros, thousands } from "./print.mjs";
+import { takesPart } from "./clients/taking-part.mjs";
+import { bytes, columnsOf, median, micros, thousands } from "./figures.mjs";
+import { installPeers } from "./peers.mjs";
 import { judge } from "./targets.mjs";
+import { workloads } from "./workloads/index.mjs";
+
+/** What the README shows: every library as shipped, and with the settings that make it faster somewhere. Its pools are not for this. */
+const IN_README = Object.keys(clients).filter((name) => name !== "floor" && name !== "redis-pool");
+const OTHER_COSTS = [
+  ["get-16kb@50", "GET of 16 KB"],
+  ["mget@50", "MGET of 100, per call"],
+  ["hgetall@50", "HGETALL of 50"],
+  ["lrange@20", "LRANGE of 1,000"],
+  ["zrange@20", "ZRANGE of 500 with scores"],
+  ["pipeline@1", "pipelined GET, per command"],
+];
+const MAKE_IT = "make it with `npm run bench -- --json bench/results.json`";
 
 const file = (name) => new URL(name, import.meta.url);
 const titleOf = (client) => clients[client]?.title ?? client;
 
-/** A table in Markdown; the first column is text, the others figures. */
-function table(head, rows) {
+/** respool's own rows stand out. */
+const rowTitle = (client) => (client === "respool" ? `**${titleOf(client)}**` : titleOf(client));
+
+/** A table in Markdown; the columns that are not `text` are figures. */
+function table(head, rows, text = [0]) {
   const line = (cells) => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_cell, index) => (index === 0 ? "---" : "--:"))), ...rows.map(line)].join("\n");
+  return [line(head), line(head.map((_cell, index) => (text.includes(index) ? "---" : "--:"))), ...rows.map(line)].join(
+    "\n",
+  );
 }
 
-function machine({ machine: { cpu, processors, memory }, versions, rounds, phases, minutes, started }) {
+function machine({ machine: { cpu, processors, memory, platform, arch, kernel }, versions, commit, ...run }) {
   const known = Object.entries(versions).filter(([, version]) => version !== undefined);
-  return table(
-    ["", ""],
+  const { phases, rounds } = run;
+  const server = Object.entries(run.serverSettings).map(([name, value]) => `${name} ${value === "" ? '""' : value}`);
+  const lines = [
+    ["machine", `${processors} × ${cpu}, ${Math.round(memory / 2 ** 30)} GB, ${platform} ${arch}, kernel ${kernel}`],
+    ["versions", known.map(([name, version]) => `${name} ${version}`).join(", ")],
+    ["server", `on the same machine, TCP on loopback: ${server.join(", ")}`],
+    ["commit", commit === null ? "unknown" : `${commit.id}${commit.changed ? ", with changes of its own" : ""}`],
     [
-      ["machine", `${processors} × ${cpu}, ${Math.round(memory / 2 ** 30)} GB, ${process.platform} ${process.arch}`],
-      ["versions", known.map(([name, version]) => `${name} ${version}`).join(", ")],
-      [
-        "run",
-        `${started}, ${minutes} minutes: ${rounds} rounds of each client in turn, ${phases.warmUp} s to warm up, ${phases.seconds} s measured; medians, and the smallest and largest`,
-      ],
+      "run",
+      `${run.started}, ${run.minutes} minutes: ${rounds} ${rounds === 1 ? "round" : "rounds"} of each client, each begun by another ` +
+        `client, ${phases.warmUp} s to warm up, ${phases.seconds} s measured, open loops ${phases.seconds * 2} s; medians, and the smallest and largest`,
     ],
-  ).replace("--:", "---");
+  ];
+  return table(["", ""], lines, [0, 1]);
 }
 
-function workloadTable({ title, workload, clients: rows }) {
+function workloadTable({ title, workload, clients: rows, failed }) {
   const used = columnsOf(rows);
-  const body = rows.map((row) => [
-    row.client === "respool" ? "**respool**" : titleOf(row.client),
-    ...used.map(([, cell]) => cell(row)),
-  ]);
-  return `### ${title}\n\n\`${workload}\`\n\n${table(["client", ...used.map(([head]) => head)], body)}`;
+  const body = rows.map((row) => [rowTitle(row.client), ...used.map(([, cell]) => cell(row))]);
+  return [
+    `### ${title}`,
+    `\`${workload}\``,
+    table(["client", ...used.map(([head]) => head)], body),
+    ...Object.entries(failed).map(([name, message]) => `**${titleOf(name)} failed** (${message.split("\n", 1)[0]}).`),
+  ].join("\n\n");
 }
 
 function settings({ settings: given }) {
   return table(
     ["client", "settings"],
     Object.entries(given).map(([name, text]) => [titleOf(name), text]),
-  ).replace("--:", "---");
+    [0, 1],
+  );
 }
 
 function targetTable(run) {
@@ -53,55 +79,86 @@ function targetTable(run) {
     title,
     limit,
     figure,
-    reached ? "yes" : "**no**",
+    reached === null ? "" : reached ? "yes" : "**no**",
     where,
   ]);
-  return table(["figure", "wanted", "measured", "reached", "against, where it is least good"], rows);
+  return table(["figure", "wanted", "measured", "reached", "against, where it is least good"], rows, [0, 3, 4]);
 }
 
 function installedTable({ installed }) {
   return table(
     ["package with its dependencies", "on disk"],
-    Object.entries(installed).map(([name, size]) => [name, bytes({ median: size })]),
+    Object.entries(installed).map(([name, size]) => [name, bytes(size)]),
   );
 }
 
-/** For the README: what a command costs by client, and what others cost. */
+/** For the README: what a GET costs by client, and what others cost. */
 function readmeTables({ results }) {
   const row = (workload, client) =>
     results.find((one) => one.workload === workload)?.clients.find((one) => one.client === client);
-  const shown = ["respool", "redis", "redis-untimed", "ioredis", "ioredis-auto", "iovalkey-auto", "glide", "bun"];
-  const small = shown.map((client) => [
-    client === "respool" ? "**respool**" : titleOf(client),
+  const small = IN_README.filter((name) => clients[name].only === undefined).map((client) => [
+    rowTitle(client),
     ...["get-64b@50", "get-64b@500"].flatMap((name) => [
-      micros(row(name, client)?.cpuPerOp),
-      thousands(row(name, client)?.opsPerSecond),
+      median(row(name, client)?.cpuPerOp, micros),
+      median(row(name, client)?.opsPerSecond, thousands),
     ]),
   ]);
-  const names = [
-    ["get-16kb@50", "GET 16 KB"],
-    ["mget@50", "MGET 100"],
-    ["hgetall@50", "HGETALL 50"],
-    ["lrange@20", "LRANGE 1,000"],
-    ["zrange@20", "ZRANGE 500"],
-    ["pipeline@1", "pipelined GET"],
-  ];
-  const others = shown.map((client) => [
-    client === "respool" ? "**respool**" : titleOf(client),
-    ...names.map(([name]) => micros(row(name, client)?.cpuPerOp)),
+  const others = IN_README.map((client) => [
+    rowTitle(client),
+    ...OTHER_COSTS.map(([name]) => median(row(name, client)?.cpuPerOp, micros)),
+  ]);
+  const loads = ["50", "500"].flatMap((count) => [
+    `client CPU per GET, ${count} in flight (smaller is better)`,
+    `GETs/s, ${count} in flight`,
   ]);
   return [
-    table(["client", "CPU per GET, 50 in flight", "GETs/s", "CPU per GET, 500 in flight", "GETs/s"], small),
-    table(["client CPU for one", ...names.map(([, title]) => title)], others),
+    table(["GET of 64 B", ...loads], small),
+    table(["client CPU (smaller is better)", ...OTHER_COSTS.map(([, title]) => title)], others),
+    "A collection's cost is that of one call (an MGET gives 100 values), a pipelined GET's that of one command of 1,000. RESP2 was tried where it matters.",
   ].join("\n\n");
 }
 
-const run = JSON.parse(readFileSync(file("results.json"), "utf8"));
-writeFileSync(file("results.svg"), await drawChart(run));
-const notes = readFileSync(file("NOTES.md"), "utf8");
-writeFileSync(
-  file("RESULTS.md"),
-  `<!-- Written by npm run bench:report out of results.json and NOTES.md. -->
+/** The run in results.json, when it is one and has all that the report tells. */
+function readRun() {
+  const run = parseRun();
+  const wanted = ["machine", "versions", "serverSettings", "phases", "rounds", "settings", "installed", "results"];
+  const absent = wanted.filter((name) => typeof run?.[name] !== "object" && typeof run?.[name] !== "number");
+  if (absent.length > 0 || !Array.isArray(run.results)) {
+    throw new Error(
+      `bench/results.json is no run of this benchmark (no ${absent.join(", ") || "results"}): ${MAKE_IT}`,
+    );
+  }
+  const missing = missingIn(run.results);
+  if (missing.length > 0) {
+    throw new Error(
+      `bench/results.json is not a whole run, nothing was written: ${MAKE_IT}. Missing: ${missing.join("; ")}`,
+    );
+  }
+  return run;
+}
+
+function parseRun() {
+  try {
+    return JSON.parse(readFileSync(file("results.json"), "utf8"));
+  } catch (error) {
+    throw new Error(`bench/results.json cannot be read (${error.message}): ${MAKE_IT}`, { cause: error });
+  }
+}
+
+/** Workloads and clients without figures. One that failed is not missing: the report names it. */
+function missingIn(results) {
+  return workloads.flatMap((workload) => {
+    const { name } = workload;
+    const found = results.find((one) => one.workload === name);
+    if (found === undefined) return [name];
+    const known = new Set([...found.clients.map(({ client }) => client), ...Object.keys(found.failed ?? {})]);
+    const absent = Object.keys(clients).filter((client) => takesPart(client, workload) && !known.has(client));
+    return absent.length > 0 ? [`${name}: ${absent.join(", ")}`] : [];
+  });
+}
+
+function results(run) {
+  return `<!-- Written by npm run bench:report out of results.json and NOTES.md. -->
 
 # Benchmark results
 
@@ -110,7 +167,7 @@ writeFileSync(
 ${machine(run)}
 
 \`\`\`sh
-npm run bench -- --json bench/results.json
+${["npm run bench --", run.asked, "--json bench/results.json"].filter(Boolean).join(" ")}
 npm run bench:report
 \`\`\`
 
@@ -120,7 +177,7 @@ Ratios within this run. Where a line stands for several workloads, the least goo
 
 ${targetTable(run)}
 
-${notes.trim()}
+${readFileSync(file("NOTES.md"), "utf8").trim()}
 
 ## Settings
 
@@ -128,20 +185,40 @@ ${settings(run)}
 
 ## Installed size
 
+Of respool, what npm says it would unpack (\`unpackedSize\` of \`npm pack\`); of the others, all files in their folders and in those of what they need.
+
 ${installedTable(run)}
 
 ## All figures
 
 CPU is user and system time of the client's process. Latencies of the closed loops are those of a caller who waits for each reply;
-those of the open loops count from when a command was due.
+those of the open loops count from when a command was due. Operations are commands: an MGET is one, a pipeline of 1,000 GETs is 1,000.
 
 ${run.results.map(workloadTable).join("\n\n")}
-`,
-);
-const readme = file("../README.md");
-const [before, after] = ["<!-- figures: npm run bench:report -->", "<!-- end of figures -->"];
-const text = readFileSync(readme, "utf8");
-const [start, end] = [text.indexOf(before), text.indexOf(after)];
-if (start === -1 || end < start) throw new Error(`README.md: expected ${before} … ${after}`);
-writeFileSync(readme, `${text.slice(0, start + before.length)}\n\n${readmeTables(run)}\n\n${text.slice(end)}`);
-console.log("wrote bench/RESULTS.md, bench/results.svg and the tables of README.md");
+`;
+}
+
+/** The README with other tables. */
+function readmeWith(run) {
+  const [before, after] = ["<!-- figures: npm run bench:report -->", "<!-- end of figures -->"];
+  const text = readFileSync(file("../README.md"), "utf8");
+  const [start, end] = [text.indexOf(before), text.indexOf(after)];
+  if (start === -1 || end < start) throw new Error(`README.md: expected ${before} … ${after}`);
+  return `${text.slice(0, start + before.length)}\n\n${readmeTables(run)}\n\n${text.slice(end)}`;
+}
+
+try {
+  const run = readRun();
+  installPeers();
+  // All of it is made before any of it is written.
+  const made = [
+    ["results.svg", await drawChart(run)],
+    ["RESULTS.md", results(run)],
+    ["../README.md", readmeWith(run)],
+  ];
+  for (const [name, text] of made) writeFileSync(file(name), text);
+  console.log("wrote bench/RESULTS.md, bench/results.svg and the tables of README.md");
+} catch (error) {
+  console.error(error.message);
+  process.exitCode = 1;
+}

@@ -4,8 +4,9 @@ import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { clients } from "./clients/catalogue.mjs";
+import { takesPart } from "./clients/taking-part.mjs";
 
-// A client that lost a reply would wait for ever.
+/** A client that lost a reply would wait for ever. So much more than it measures may a round take, ms. */
 const ROUND_LIMIT = 120_000;
 /** A heap in which nothing has to be collected while allocations are counted, MB. */
 const NO_COLLECTION = [
@@ -24,35 +25,24 @@ export function bunProgram() {
   return join(dirname(require.resolve(`@oven/bun-${process.platform}-${cpu}/package.json`)), "bin", "bun");
 }
 
-function commandFor({ runtime }, job) {
+function commandFor({ runtime }, job, phases) {
   if (runtime === "bun") return [bunProgram(), [worker, job]];
-  const flags = JSON.parse(job).phases.allocation ? NO_COLLECTION : [];
+  const flags = phases.allocation ? NO_COLLECTION : [];
   return [process.execPath, ["--expose-gc", ...flags, worker, job]];
-}
-
-/** What a client does not have is left out, not run and failed. */
-function isPossible(client, workload, phases) {
-  const { driver, tls } = workload;
-  if (client.runtime === "bun" && phases.allocation) return false; // its heap is counted in another way
-  if (tls && client.role === "floor") return false;
-  const asShipped = client.shipped === true || client.role === "respool";
-  if (driver === "loading") return asShipped && client.package !== undefined;
-  if (driver === "borrow" || driver === "idle") return client.pools?.includes(driver) === true;
-  return true;
 }
 
 /** @returns the figures, or null for what this client does not have */
 export function startRound({ name, workload, place, phases }) {
   const client = clients[name];
-  if (!isPossible(client, workload, phases)) return null;
-  const { ca, host, port } = place;
+  if (!takesPart(name, workload)) return null;
+  if (client.runtime === "bun" && phases.allocation) return null; // its heap is counted in another way
   const specifier = client.package === "respool" ? new URL("../dist/index.js", import.meta.url).href : client.package;
-  const job = JSON.stringify({ client: { ...client, specifier }, workload, place: { ca, host, port }, phases });
-  const [program, argv] = commandFor(client, job);
+  const job = JSON.stringify({ client: { ...client, specifier }, workload, place, phases });
+  const [program, argv] = commandFor(client, job, phases);
   return new Promise((resolve, reject) => {
     const child = spawn(program, argv, {
       stdio: ["ignore", "pipe", "pipe"],
-      timeout: ROUND_LIMIT,
+      timeout: ROUND_LIMIT + phases.seconds * 4000,
       killSignal: "SIGKILL",
     });
     let output = "";
@@ -61,11 +51,12 @@ export function startRound({ name, workload, place, phases }) {
     child.stderr.setEncoding("utf8").on("data", (text) => (complaint += text));
     child.on("error", reject);
     child.on("close", (code, signal) => {
-      if (code === 0 && output !== "") resolve(JSON.parse(output));
-      else
-        reject(
-          new Error(`${name}, ${workload.name}: ended with ${signal ?? `status ${code}`}\n${complaint.slice(0, 2000)}`),
-        );
+      try {
+        if (code !== 0) throw new Error(`ended with ${signal ?? `status ${code}`}\n${complaint.slice(0, 2000)}`);
+        resolve(JSON.parse(output));
+      } catch (error) {
+        reject(new Error(`${name}, ${workload.name}: ${error.message}`, { cause: error }));
+      }
     });
   });
 }

@@ -1,15 +1,16 @@
 /**
  * npm run bench: the clients side by side, on one real server.
  *
- * They take turns (A B C A B C …), each round in a new process, so that a machine that grows slow or fast meanwhile does so for
- * all; medians are compared, with the smallest and largest. Client CPU per operation is the figure to watch: it is what the
- * application loses, and it holds on a noisy machine.
+ * They take turns, each in a new process and each round begun by another client, so that a machine that grows slow or fast
+ * meanwhile does so for all; medians are compared, with the smallest and largest. Client CPU per operation is the figure to
+ * watch: it is what the application loses, and it holds on a noisy machine.
  */
-import { writeFileSync } from "node:fs";
+import { closeSync, openSync, writeFileSync } from "node:fs";
 import { readArguments } from "./arguments.mjs";
+import { clients } from "./clients/catalogue.mjs";
 import { describeRun } from "./environment.mjs";
+import { findLimit, runLimit } from "./limit.mjs";
 import { installPeers } from "./peers.mjs";
-import { runLimit } from "./limit.mjs";
 import { printWorkload } from "./print.mjs";
 import { startRound } from "./round.mjs";
 import { openServers } from "./servers.mjs";
@@ -17,54 +18,106 @@ import { summarise } from "./summary.mjs";
 
 const LIMIT = "redis-benchmark";
 
-/** All rounds of one workload, the clients taking turns. A client that fails is left out from then on, and told. */
-async function measure(workload, { chosen, rounds, phases, countsAllocations }, servers) {
-  const place = workload.tls ? servers.tls : servers.plain;
-  const figures = new Map(chosen.map((name) => [name, []]));
-  const failed = new Map();
-  const round = async (name, how) => {
-    if (failed.has(name)) return null;
+/** One workload: every client's figures, and why some failed. */
+class Measurement {
+  figures;
+  failed = new Map();
+  #workload;
+  #options;
+  #servers;
+
+  constructor(workload, options, servers) {
+    this.#workload = workload;
+    this.#options = options;
+    this.#servers = servers;
+    this.figures = new Map(options.chosen.map((name) => [name, []]));
+  }
+
+  /** All rounds, the clients taking turns. */
+  async run() {
+    const { chosen, rounds, phases, countsAllocations } = this.#options;
+    for (let turn = 0; turn < rounds; turn++) {
+      for (const name of rotated(chosen, turn, rounds)) await this.#round(name, phases);
+      await this.#limit();
+    }
+    // Once is enough: what is allocated does not depend on how busy the machine is.
+    for (const name of countsAllocations && this.#workload.driver === "closed" ? chosen : []) {
+      await this.#round(name, { ...phases, allocation: true });
+    }
+  }
+
+  /** A client that fails is left out from then on, and told. */
+  async #round(name, phases) {
+    const workload = this.#workload;
+    const place = workload.tls ? this.#servers.tls : this.#servers.plain;
+    await this.#take(name, () => startRound({ name, workload, place, phases }));
+  }
+
+  async #limit() {
+    const { limit, phases } = this.#options;
+    if (limit === null) return;
+    await this.#take(LIMIT, () => runLimit(limit, this.#workload, this.#servers.plain, phases));
+  }
+
+  async #take(name, measure) {
+    if (this.failed.has(name)) return;
     try {
-      return await startRound({ name, workload, place, phases: how });
+      const figures = await measure();
+      if (figures !== null) this.figures.set(name, [...(this.figures.get(name) ?? []), figures]);
     } catch (error) {
-      failed.set(name, error.message);
+      this.failed.set(name, error.message);
       console.error(`\n${error.message}`);
       process.exitCode = 1;
-      return null;
     }
-  };
-  for (let turn = 0; turn < rounds; turn++) {
-    for (const name of chosen) figures.get(name).push(await round(name, phases));
-    const limit = await runLimit(workload, servers.plain, phases);
-    figures.set(LIMIT, [...(figures.get(LIMIT) ?? []), limit]);
   }
-  // Once is enough: what is allocated does not depend on how busy the machine is.
-  for (const name of countsAllocations && workload.driver === "closed" ? chosen : []) {
-    figures.get(name).push(await round(name, { ...phases, allocation: true }));
-  }
-  const rows = [...figures].map(([client, list]) => ({ client, rounds: list.filter((one) => one !== null) }));
+}
+
+/** Each round begins with another client, so that nobody always follows the same one. */
+function rotated(names, turn, rounds) {
+  const first = Math.round((turn * names.length) / rounds) % names.length;
+  return [...names.slice(first), ...names.slice(0, first)];
+}
+
+async function measure(workload, options, servers) {
+  const measurement = new Measurement(workload, options, servers);
+  await measurement.run();
+  const rows = [...measurement.figures].filter(([, rounds]) => rounds.length > 0);
   return {
-    clients: rows
-      .filter((row) => row.rounds.length > 0)
-      .map((row) => ({ client: row.client, ...summarise(row.rounds) })),
-    failed: Object.fromEntries(failed),
+    workload: workload.name,
+    title: workload.title,
+    clients: rows.map(([client, rounds]) => ({ client, ...summarise(rounds) })),
+    failed: Object.fromEntries(measurement.failed),
   };
 }
 
+/** Before anything is measured: forty minutes are too long to find out that the figures have no place to go to. */
+function expectWritable(path) {
+  try {
+    closeSync(openSync(path, "a"));
+  } catch (error) {
+    throw new Error(`--json ${path}: cannot write there: ${error.message}`, { cause: error });
+  }
+}
+
 async function main() {
-  const options = readArguments();
-  installPeers(options.chosen);
+  const asked = readArguments();
+  if (asked.chosen.some((name) => clients[name].role === "peer")) installPeers();
+  const options = { ...asked, limit: findLimit() };
   const began = Date.now();
   const servers = await openServers();
   const results = [];
   try {
+    // Before the file is opened, which may be one of those that git looks at.
+    const run = options.json === undefined ? null : await describeRun(options, servers);
+    if (run !== null) expectWritable(options.json);
     for (const workload of options.workloads) {
-      const { name, title } = workload;
-      results.push({ workload: name, title, ...(await measure(workload, options, servers)) });
+      results.push(await measure(workload, options, servers));
       printWorkload(results.at(-1), options.workloads.length, results.length);
     }
-    const run = await describeRun(options, servers, Date.now() - began);
-    if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ ...run, results }, null, 1)}\n`);
+    if (run !== null) {
+      const minutes = Math.round((Date.now() - began) / 6000) / 10;
+      writeFileSync(options.json, `${JSON.stringify({ ...run, minutes, results }, null, 1)}\n`);
+    }
   } finally {
     await servers.stop();
   }

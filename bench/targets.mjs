@@ -1,5 +1,6 @@
 /** What respool wants to reach, as ratios within one run. Each is reported, reached or not. */
 import { clients } from "./clients/catalogue.mjs";
+import { millis } from "./figures.mjs";
 
 const peers = Object.keys(clients).filter((name) => clients[name].role === "peer");
 const onNode = peers.filter((name) => clients[name].runtime === undefined);
@@ -13,6 +14,8 @@ function reader(results) {
 const cpu = (row) => row?.cpuPerOp?.median ?? null;
 const rate = (row) => row?.opsPerSecond?.median ?? null;
 const p99 = (row) => row?.latency?.p99?.median ?? null;
+/** The rounds' smallest and largest: a p99 hangs on few moments. */
+const p99Range = (row) => `${millis(row.latency.p99.min)}–${millis(row.latency.p99.max)}`;
 
 function best(cell, workload, names, figure, choose) {
   const rows = names
@@ -25,16 +28,20 @@ function best(cell, workload, names, figure, choose) {
 
 /** respool's figure over another's; `against` names it. */
 function ratio(mine, theirs) {
-  if (mine === null || theirs === null) return null;
+  if (mine === null || theirs === null || theirs.value === null) return null;
   return { ratio: mine / theirs.value, against: clients[theirs.name]?.title ?? theirs.name };
 }
 
-/** The worst of several workloads: a target is reached when it is in all of them. */
+/** A ratio of p99s, which tells how far they lie apart within the run. */
+function ratioOfP99(mine, theirs, name) {
+  const found = ratio(p99(mine), { value: p99(theirs), name });
+  return found && { ...found, note: `${p99Range(mine)} against ${p99Range(theirs)}` };
+}
+
+/** The worst of several workloads: a target is reached when it is in all of them, and not measured when one is missing. */
 function worst(workloads, one, choose) {
-  const each = workloads
-    .map((workload) => ({ workload, ...one(workload) }))
-    .filter((found) => found.ratio !== undefined);
-  if (each.length === 0) return null;
+  const each = workloads.map((workload) => ({ workload, ...one(workload) }));
+  if (each.some((found) => found.ratio === undefined)) return null;
   return each.find((found) => found.ratio === choose(...each.map((all) => all.ratio)));
 }
 
@@ -104,13 +111,19 @@ export const targets = [
   ...alsoOnNode({
     title: "small GETs beside 1 MB GETs: p99 against the best peer",
     most: 0.5,
-    of: (cell, names) => ratio(p99(cell("beside-large", "respool")), best(cell, "beside-large", names, p99, Math.min)),
+    of(cell, names) {
+      const name = best(cell, "beside-large", names, p99, Math.min)?.name;
+      return ratioOfP99(cell("beside-large", "respool"), cell("beside-large", name), name);
+    },
   }),
   {
     title: "small GETs beside 50 BLPOPs: p99 against the same without",
     most: 1.2,
-    of: (cell) =>
-      ratio(p99(cell("beside-pops", "respool")), { value: p99(cell("steady", "respool")), name: "without" }),
+    of(cell) {
+      const found = ratioOfP99(cell("beside-pops", "respool"), cell("steady", "respool"), "without");
+      // Blocked pops cannot make the GETs beside them faster.
+      return found && found.ratio < 1 ? { ...found, note: `${found.note}: no difference seen` } : found;
+    },
   },
   {
     title: "take a connection and give it back: CPU, µs",
@@ -170,16 +183,17 @@ function absolute(value) {
   return value === null || value === 0 ? null : { ratio: value, against: "" };
 }
 
-/** @returns `{ title, limit, figure, against, reached }` for each target that the run has figures for */
+/** @returns `{ title, limit, figure, where, reached }` for each target; `reached` is null where the run has no figures for it */
 export function judge(run) {
   const cell = reader(run.results);
-  return targets.flatMap(({ title, most, least, unit = "×", of }) => {
-    const found = of(cell, run);
-    if (found === null || found.ratio === undefined || Number.isNaN(found.ratio)) return [];
-    const reached = most === undefined ? found.ratio >= least : found.ratio <= most;
+  return targets.map(({ title, most, least, unit = "×", of }) => {
     const limit = most === undefined ? `≥ ${least} ${unit}` : `≤ ${most} ${unit}`;
-    const where = [found.against, found.workload].filter((part) => part !== undefined && part !== "").join(", ");
-    return [{ title, limit, figure: `${shown(found.ratio)} ${unit}`, where, reached }];
+    const found = of(cell, run);
+    if (!Number.isFinite(found?.ratio)) return { title, limit, figure: "not measured", where: "", reached: null };
+    const reached = most === undefined ? found.ratio >= least : found.ratio <= most;
+    const parts = [found.against, found.workload, found.note];
+    const where = parts.filter((part) => part !== undefined && part !== "").join(", ");
+    return { title, limit, figure: `${shown(found.ratio)} ${unit}`, where, reached };
   });
 }
 

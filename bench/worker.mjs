@@ -1,6 +1,6 @@
 /**
  * One measurement in a process of its own, so that no client warms up or litters the heap of another.
- * Takes a job as JSON in its argument (run.mjs makes it) and prints one line of JSON: the figures.
+ * Takes a job as JSON in its argument (round.mjs makes it) and prints one line of JSON: the figures.
  */
 const job = JSON.parse(process.argv[2]);
 const { workload, client: chosen, place, phases } = job;
@@ -12,10 +12,10 @@ async function run() {
   }
   const module = await import(new URL(`clients/${chosen.file}`, import.meta.url));
   if (workload.driver === "idle" || workload.driver === "borrow") return runPool(module);
-  const options = { variant: chosen.variant, connections: workload.connections };
+  const options = { variant: chosen.variant, maxConnections: workload.maxConnections };
   if (workload.driver === "churn") {
     const { churn } = await import("./drivers/pools.mjs");
-    return churn((where) => module.connect(where, options), place, workload, phases);
+    return churn(() => module.connect(place, options), workload, phases);
   }
   const { measure } = await import(`./drivers/${workload.driver}.mjs`);
   const client = await module.connect(place, options);
@@ -27,10 +27,10 @@ async function run() {
 
 async function runPool(module) {
   const { borrow, idle } = await import("./drivers/pools.mjs");
-  if (module.connectPool === undefined) return null;
-  if (workload.driver === "idle") return idle(module.connectPool, place, workload);
-  const pool = await module.connectPool(place, workload);
-  const figures = pool.borrow === undefined ? null : await borrow(pool, workload, phases);
+  const open = (size) => module.connectPool(place, size);
+  if (workload.driver === "idle") return idle(open, workload);
+  const pool = await open(workload);
+  const figures = await borrow(pool, workload, phases);
   await pool.close();
   return figures;
 }

@@ -1,6 +1,5 @@
 /** The client built into Bun; it runs in Bun only. Its automatic pipelining is on, as shipped. */
 import { RedisClient } from "bun";
-import { inPairs } from "../replies.mjs";
 
 async function open(place) {
   const url = `${place.ca === undefined ? "redis" : "rediss"}://${place.host}:${place.port}`;
@@ -28,23 +27,11 @@ export async function connect(place) {
       blocking.push(own);
       return own.blpop(key, seconds);
     },
-    fields: (reply) => Object.entries(reply),
-    members: (reply) =>
-      (Array.isArray(reply[0]) ? reply : inPairs(reply)).map(([member, score]) => [member, Number(score)]),
+    fields: Object.entries,
+    members: (reply) => reply,
     close() {
       client.close();
       for (const own of blocking) own.close();
-    },
-  };
-}
-
-/** It has no pool: as many clients as connections. */
-export async function connectPool(place, { connections }) {
-  const clients = [];
-  for (let n = 0; n < connections; n++) clients.push(await open(place));
-  return {
-    close() {
-      for (const client of clients) client.close();
     },
   };
 }

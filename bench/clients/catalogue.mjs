@@ -2,19 +2,27 @@
  * The clients that are measured, and how each is set up. Unless said otherwise all have: one client object in one process,
  * replies as strings, the same server on loopback, no offline queue limits reached, no password.
  *
- * `pools`: the workloads of pools that it takes part in; where a library has no pool, its users' generic-pool is around it.
- * `quick`: also in a quick run: the fastest settings of each.
- * `role`: "floor" is what any client must at least pay; "peer" is what respool is compared with; `shipped` marks a peer with its
- * default settings, the others have the fastest settings that their documentation offers.
+ * `quick`: also in a quick run: one of the faster settings of each.
+ * `role`: "floor" is a plain loop on a bare socket for small values, one write per turn; "peer" is what respool is compared with.
+ * `only`, `without`: steps or workloads that it takes part in alone, or not in; see taking-part.mjs.
+ * `beyond`: the workloads beyond commands that it takes part in. `borrow` and `idle` want a pool, or as many clients as
+ * connections; `churn` wants a single connection; `loading` is measured once for each package.
+ * `settings`: all that differs from its defaults, for the report.
  */
+/** Where it matters which protocol a reply comes in. */
+const COLLECTIONS = ["mget", "hgetall", "lrange", "zrange"];
+
 export const clients = {
   floor: {
     quick: true,
     title: "bare floor",
     file: "floor.mjs",
     role: "floor",
+    beyond: ["churn"],
+    without: ["get-16kb", "set-16kb", "get-1mb", "set-1mb", "beside-large"],
     settings:
-      "a bare socket of at most 80 lines: one write per turn of the event loop, no errors, time limits or reconnect",
+      "a plain loop on a bare socket for small values, at most 80 lines: one write per turn of the event loop, no errors, " +
+      "time limits or reconnect",
   },
   respool: {
     quick: true,
@@ -22,16 +30,18 @@ export const clients = {
     file: "respool.mjs",
     role: "respool",
     package: "respool",
-    pools: ["borrow", "idle"],
-    settings: "as shipped: RESP3, commandTimeout 5 s, retries, session shadow and stats on",
+    beyond: ["borrow", "churn", "idle", "loading"],
+    settings:
+      "as shipped: RESP3, commandTimeout 5 s, retries, session shadow and stats on; beside 50 blocked pops maxConnections 64 " +
+      "instead of 50; in the workloads of pools minConnections = maxConnections = 10, and 1,000 idle ones",
   },
   redis: {
     title: "redis",
     file: "redis.mjs",
     variant: "shipped",
     role: "peer",
-    shipped: true,
     package: "redis",
+    beyond: ["churn", "loading"],
     settings: "as shipped: RESP3, a time limit of 5 s per command",
   },
   "redis-untimed": {
@@ -41,7 +51,18 @@ export const clients = {
     variant: "untimed",
     role: "peer",
     package: "redis",
+    beyond: ["churn"],
     settings: "commandOptions.timeout 0: no time limit per command",
+  },
+  "redis-resp2": {
+    title: "redis, RESP2, no time limit",
+    file: "redis.mjs",
+    variant: "resp2",
+    role: "peer",
+    package: "redis",
+    beyond: [],
+    only: COLLECTIONS,
+    settings: "RESP 2, commandOptions.timeout 0; only where the protocol of a reply matters",
   },
   "redis-pool": {
     title: "redis, its pool",
@@ -49,18 +70,20 @@ export const clients = {
     variant: "pool",
     role: "peer",
     package: "redis",
-    pools: ["borrow", "idle"],
-    settings: "createClientPool, minimum = maximum = 50, commandOptions.timeout 0",
+    beyond: ["borrow", "idle"],
+    settings:
+      "createClientPool, minimum = maximum = 50 (10 in the workloads of pools, and 1,000 idle ones), acquireTimeout 60 s, " +
+      "commandOptions.timeout 0",
   },
   ioredis: {
     title: "ioredis",
     file: "ioredis.mjs",
     variant: "shipped",
     role: "peer",
-    shipped: true,
     package: "ioredis",
-    pools: ["borrow", "idle"],
-    settings: "as shipped: no time limit per command; its pool is generic-pool",
+    beyond: ["borrow", "churn", "idle", "loading"],
+    settings:
+      "as shipped: RESP3, no time limit per command; its pool is generic-pool, min = max = 10, and 1,000 idle ones",
   },
   "ioredis-auto": {
     quick: true,
@@ -69,17 +92,28 @@ export const clients = {
     variant: "auto",
     role: "peer",
     package: "ioredis",
+    beyond: ["churn"],
     settings: "enableAutoPipelining, no time limit per command",
+  },
+  "ioredis-resp2": {
+    title: "ioredis, RESP2",
+    file: "ioredis.mjs",
+    variant: "resp2",
+    role: "peer",
+    package: "ioredis",
+    beyond: [],
+    only: COLLECTIONS,
+    settings: "protocol 2, else as shipped; only where the protocol of a reply matters",
   },
   iovalkey: {
     title: "iovalkey",
     file: "iovalkey.mjs",
     variant: "shipped",
     role: "peer",
-    shipped: true,
     package: "iovalkey",
-    pools: ["borrow", "idle"],
-    settings: "as shipped: RESP2, no time limit per command; its pool is generic-pool",
+    beyond: ["borrow", "churn", "idle", "loading"],
+    settings:
+      "as shipped: RESP2, no time limit per command; its pool is generic-pool, min = max = 10, and 1,000 idle ones",
   },
   "iovalkey-auto": {
     title: "iovalkey, auto-pipelining",
@@ -87,6 +121,7 @@ export const clients = {
     variant: "auto",
     role: "peer",
     package: "iovalkey",
+    beyond: ["churn"],
     settings: "enableAutoPipelining, no time limit per command",
   },
   glide: {
@@ -94,10 +129,11 @@ export const clients = {
     title: "GLIDE",
     file: "glide.mjs",
     role: "peer",
-    shipped: true,
     package: "@valkey/valkey-glide",
-    pools: ["idle"],
-    settings: "requestTimeout 60 s, inflightRequestsLimit 10,000 (its default of 1,000 refuses the largest loads)",
+    beyond: ["churn", "idle", "loading"],
+    settings:
+      "as shipped but for two limits: requestTimeout 60 s instead of 250 ms, inflightRequestsLimit 10,000 (its default of " +
+      "1,000 refuses the largest loads); idle connections are clients, it has no pool",
   },
   bun: {
     quick: true,
@@ -105,6 +141,7 @@ export const clients = {
     file: "bun.mjs",
     role: "peer",
     runtime: "bun",
+    beyond: ["churn"],
     settings: "Bun's own runtime; automatic pipelining on, as shipped",
   },
 };

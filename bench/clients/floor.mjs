@@ -1,7 +1,8 @@
 /**
- * The floor: what any client in this runtime must at least pay. One socket, one write per tick, one promise per
- * command, replies in order, and nothing else: no errors, no timeouts, no reconnect, ASCII only.
- * It is kept below 80 lines; what respool costs beyond it is the price of its features.
+ * The floor: a plain loop on a bare socket for small values, one write per turn. One promise per command, replies in order, and
+ * nothing else: no errors, no timeouts, no reconnect, ASCII only. It is no lower bound: who writes earlier can be cheaper, and
+ * large values, which it joins piece by piece, are not its business.
+ * It is kept at 80 lines at most; what respool costs beyond it is the price of its features.
  */
 import { connect as connectSocket } from "node:net";
 

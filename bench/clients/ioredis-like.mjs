@@ -1,6 +1,5 @@
 /** What ioredis and iovalkey have in common: the interface. */
 import genericPool from "generic-pool";
-import { entriesOf, inPairs } from "../replies.mjs";
 
 function optionsFor(place) {
   const tls = place.ca === undefined ? {} : { tls: { ca: place.ca } };
@@ -14,8 +13,19 @@ function open(Client, options) {
   });
 }
 
-export async function adaptIoredis(Client, place, { variant = "auto" } = {}) {
-  const client = await open(Client, { ...optionsFor(place), enableAutoPipelining: variant === "auto" });
+/** `[a, 1, b, 2]` → `[[a, 1], [b, 2]]` */
+function inPairs(flat) {
+  const pairs = [];
+  for (let at = 0; at < flat.length; at += 2) pairs.push([flat[at], flat[at + 1]]);
+  return pairs;
+}
+
+export async function adaptIoredis(Client, place, { variant }) {
+  const client = await open(Client, {
+    ...optionsFor(place),
+    enableAutoPipelining: variant === "auto",
+    ...(variant === "resp2" && { protocol: 2 }),
+  });
   const blocking = [];
   return {
     get: (key) => client.get(key),
@@ -38,7 +48,7 @@ export async function adaptIoredis(Client, place, { variant = "auto" } = {}) {
       blocking.push(own);
       return own.blpop(key, seconds);
     },
-    fields: entriesOf,
+    fields: Object.entries,
     members: (reply) => inPairs(reply).map(([member, score]) => [member, Number(score)]),
     close() {
       client.disconnect();

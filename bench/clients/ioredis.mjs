@@ -1,4 +1,4 @@
-/** ioredis, and iovalkey, which has the same interface: as shipped, and with auto-pipelining (their fastest setting). */
+/** ioredis, and iovalkey, which has the same interface: as shipped, with auto-pipelining, and in RESP2. */
 import { Redis } from "ioredis";
 import { adaptIoredis, adaptIoredisPool } from "./ioredis-like.mjs";
 

@@ -1,10 +1,13 @@
-/** node-redis: as shipped, without its time limit per command (its fastest setting), and its pool of clients. */
+/** node-redis: as shipped, without its time limit per command, the same in RESP2, and its pool of clients. */
 import { createClient, createClientPool } from "redis";
-import { entriesOf } from "../replies.mjs";
+
+/** Connections of its pool where commands go through it. */
+const POOLED = 50;
 
 function optionsFor({ host, port, ca }, variant) {
   const socket = { host, port, ...(ca === undefined ? {} : { tls: true, ca }) };
-  return variant === "shipped" ? { socket } : { socket, commandOptions: { timeout: 0 } };
+  if (variant === "shipped") return { socket };
+  return { socket, commandOptions: { timeout: 0 }, ...(variant === "resp2" && { RESP: 2 }) };
 }
 
 function listened(client) {
@@ -14,7 +17,7 @@ function listened(client) {
   return client;
 }
 
-export async function connect(place, { variant = "untimed", connections = 50 } = {}) {
+export async function connect(place, { variant, connections = POOLED }) {
   const pooled = variant === "pool";
   const options = optionsFor(place, variant);
   const client = pooled
@@ -45,7 +48,7 @@ export async function connect(place, { variant = "untimed", connections = 50 } =
       return own.blPop(key, seconds);
     },
     borrow: pooled ? () => client.execute(() => {}) : undefined,
-    fields: entriesOf,
+    fields: Object.entries,
     members: (reply) => reply.map(({ value, score }) => [value, score]),
     close() {
       client.destroy();

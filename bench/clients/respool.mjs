@@ -1,15 +1,14 @@
 /** The project itself, as it is built in dist/. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionPool, Redis } from "../../dist/index.js";
-import { entriesOf } from "../replies.mjs";
 
 function optionsFor(place) {
   const tls = place.ca === undefined ? {} : { tls: { ca: place.ca } };
   return { host: place.host, port: place.port, ...tls };
 }
 
-export async function connect(place, { connections } = {}) {
-  const limit = connections === undefined ? {} : { maxConnections: connections };
-  const redis = new Redis({ ...optionsFor(place), ...limit });
+export async function connect(place, { maxConnections }) {
+  const redis = new Redis({ ...optionsFor(place), ...(maxConnections !== undefined && { maxConnections }) });
   await redis.ready();
   return {
     get: (key) => redis.get(key),
@@ -26,30 +25,22 @@ export async function connect(place, { connections } = {}) {
       return batch.exec();
     },
     blpop: (key, seconds) => redis.blpop(key, seconds),
-    fields: entriesOf,
+    fields: Object.entries,
     members: (reply) => reply,
     // What is still blocked would hold a close up.
     close: () => redis.destroy(),
   };
 }
 
-/** A pool alone: `borrow` is one cycle of taking a connection and giving it back. */
+/** A pool without a client, whose lane would keep one connection back. */
 export async function connectPool(place, { connections }) {
-  const pool = new ConnectionPool({
-    ...optionsFor(place),
-    minConnections: connections,
-    maxConnections: connections,
-    maxWaiting: 100_000,
-    acquireTimeout: 60_000,
-  });
-  const redis = new Redis({ pool });
-  while (pool.stats().idle < connections) await new Promise((resolve) => setTimeout(resolve, 5));
+  const pool = new ConnectionPool({ ...optionsFor(place), minConnections: connections, maxConnections: connections });
+  while (pool.stats().idle < connections) await sleep(5);
   return {
     async borrow() {
       const lease = await pool.lease();
       lease.release();
     },
-    get: (key) => redis.get(key),
     close: () => pool.destroy(),
   };
 }

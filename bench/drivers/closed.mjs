@@ -1,11 +1,13 @@
 /** A closed loop: so many callers, each of which sends its next command when the reply of the last one has come. */
 import { PerformanceObserver } from "node:perf_hooks";
+import { setTimeout as sleep } from "node:timers/promises";
 import { steps } from "../workloads/steps.mjs";
 import { peakMemory, quantiles, startGauge } from "./gauge.mjs";
 
-const sleep = (seconds) => new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-
-/** The callers. They are callbacks, not async functions: three promises more per command would blur what a client costs. */
+/**
+ * The callers. Where CPU and memory are measured they are callbacks, not async functions: three promises more per command
+ * would blur what a client costs. Latencies are taken apart from that, by callers who await each reply.
+ */
 class Loop {
   performed = 0;
   #client;
@@ -47,7 +49,7 @@ class Loop {
       }
     };
     const callers = Promise.all(Array.from({ length: inFlight }, caller));
-    await Promise.race([sleep(seconds), callers]);
+    await Promise.race([sleep(seconds * 1000), callers]);
     stopped = true;
     await callers;
     return samples;
@@ -95,10 +97,10 @@ export async function measure(client, { step: name, inFlight }, { warmUp, second
 
 async function measureTime(loop, inFlight, commands, warmUp, seconds) {
   const rates = await loop.during(inFlight, async () => {
-    await sleep(warmUp);
+    await sleep(warmUp * 1000);
     const before = loop.performed;
     const stop = startGauge();
-    await sleep(seconds);
+    await sleep(seconds * 1000);
     const used = stop();
     const done = (loop.performed - before) * commands;
     return { opsPerSecond: done / used.seconds, cpuPerOp: used.cpuMicros / done };
@@ -127,16 +129,16 @@ async function measureAllocation(loop, inFlight, commands, size) {
   // Large values are collected whatever the heap: then the difference says too little.
   const perStep = Math.max(1000, size, (allocated() - before) / probe);
   for (let room = ROOM; room >= ROOM / 16; room /= 4) {
-    const steps = Math.max(probe, Math.min(20_000, Math.floor(room / perStep)));
-    await loop.exactly(inFlight, steps);
+    const count = Math.max(probe, Math.min(20_000, Math.floor(room / perStep)));
+    await loop.exactly(inFlight, count);
     globalThis.gc?.();
-    await sleep(0.05);
+    await sleep(50);
     collections = 0;
     const start = allocated();
-    await loop.exactly(inFlight, steps);
+    await loop.exactly(inFlight, count);
     const bytes = allocated() - start;
-    await sleep(0.05);
-    if (collections === 0) return { bytesPerOp: bytes / (steps * commands) };
+    await sleep(50);
+    if (collections === 0) return { bytesPerOp: bytes / (count * commands) };
   }
   return { bytesPerOp: null };
 }

@@ -1,9 +1,8 @@
 /** What a pool costs: a cycle of taking and giving back, a hand-over to one who waits, an idle connection, a new one. */
+import { setImmediate as nextTurn, setTimeout as sleep } from "node:timers/promises";
 import { small } from "../dataset.mjs";
 import { expectSame } from "../workloads/expect.mjs";
 import { startGauge } from "./gauge.mjs";
-
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Counts what `callers` do in a while: each runs `round(count)` over and over, and calls `count` for each thing done. */
 async function rateOf(callers, round, { warmUp, seconds }) {
@@ -36,17 +35,17 @@ export function borrow(pool, { callers }, phases) {
       await pool.borrow();
       if (!count()) return;
     }
-    await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
   };
   return rateOf(callers, round, phases);
 }
 
 /** A connection of its own for every request, as without a pool. */
-export function churn(connect, place, { inFlight }, phases) {
+export function churn(connect, { inFlight }, phases) {
   let requests = 0;
   const round = async (count) => {
     const { key, value } = small[requests++ % small.length];
-    const client = await connect(place);
+    const client = await connect();
     expectSame(await client.get(key), value, key);
     await client.close();
     count();
@@ -55,11 +54,11 @@ export function churn(connect, place, { inFlight }, phases) {
 }
 
 /** Memory of open connections that nobody uses: what the process has more than before they were opened. */
-export async function idle(connectPool, place, { connections }) {
+export async function idle(connectPool, { connections }) {
   // What the first connection loads and compiles is no cost of the others.
-  await (await connectPool(place, { connections: 2 })).close();
+  await (await connectPool({ connections: 2 })).close();
   const before = await settledMemory();
-  const pool = await connectPool(place, { connections });
+  const pool = await connectPool({ connections });
   const after = await settledMemory();
   await pool.close();
   return {
@@ -71,9 +70,8 @@ export async function idle(connectPool, place, { connections }) {
 async function settledMemory() {
   for (let n = 0; n < 4; n++) {
     await sleep(100);
-    globalThis.gc?.();
+    globalThis.gc();
   }
-  if (globalThis.Bun !== undefined) Bun.gc(true);
   const { heapUsed, external, rss } = process.memoryUsage();
   return { heap: heapUsed + external, resident: rss };
 }
