@@ -20,6 +20,9 @@ export type { PoolStats } from "./pool/stats.ts";
 export type { LoadSample, SizingAdvice } from "./pool/advice.ts";
 export type { LeaseLeak } from "./pool/housekeeper.ts";
 export type { Percentiles } from "./base/histogram.ts";
+export type { Clock, Timer } from "./base/clock.ts";
+export type { Environment } from "./base/environment.ts";
+export type { Dialler, Endpoint, Payload, Transport, TransportListener } from "./base/transport.ts";
 export type {
   Credentials,
   CredentialsProvider,
@@ -43,6 +46,7 @@ export {
   type ConnectErrorCode,
   type ErrorFacts,
   type Outcome,
+  type QueueLimit,
 } from "./base/errors.ts";
 export type { Arg } from "./commands/spec.ts";
 export type { Reply, ReplyMap } from "./protocol/reply.ts";

@@ -9,10 +9,10 @@ export interface BackoffRange {
  * between `minDelay` and `minDelay × 2^attempt`, never above `maxDelay`, so that clients who lost the same server
  * do not come back in step.
  *
- * @param random a number in [0, 1), passed in so that a simulation can repeat it
+ * @param random a number in [0, 1), of the clock
  */
-export function backoffDelay(range: BackoffRange, attempt: number, random: () => number = Math.random): number {
+export function backoffDelay(range: BackoffRange, attempt: number, random: number): number {
   const ceiling = Math.min(range.maxDelay, range.minDelay * 2 ** Math.min(attempt, 30));
   const floor = Math.min(range.minDelay, ceiling);
-  return floor + random() * (ceiling - floor);
+  return floor + random * (ceiling - floor);
 }

@@ -2,7 +2,7 @@
 export const MAX_DURATION: number = 2 ** 31 - 1;
 
 /**
- * Time, passed in so that everything below `client/` also runs under a simulated clock.
+ * Time and chance, passed in so that everything also runs in a simulation, which repeats both.
  * All times are milliseconds on a clock that never goes back; only differences mean something.
  */
 export interface Clock {
@@ -15,7 +15,9 @@ export interface Clock {
   coarseNow(): number;
   /** Calls `callback` once after `delay` ms. `hold` keeps the process alive until then; the default does not. */
   schedule(callback: () => void, delay: number, hold?: boolean): Timer;
-  /** Calls `callback` after the current turn's input was handled, before the loop sleeps: once per tick. */
+  /** A number in [0, 1), for jitter. */
+  random(): number;
+  /** Calls `callback` after the current turn's input was handled, before the loop sleeps: once per turn. */
   defer(callback: () => void): void;
 }
 
@@ -53,6 +55,10 @@ class SystemClock implements Clock {
     const timer = setTimeout(callback, Math.min(delay, MAX_DURATION));
     if (!hold) timer.unref();
     return { cancel: () => clearTimeout(timer) };
+  }
+
+  random(): number {
+    return Math.random();
   }
 
   defer(callback: () => void): void {

@@ -149,13 +149,16 @@ export class PoolTimeoutError extends RedisError {
   }
 }
 
-/** A bounded queue is full: `maxWaiting`, `maxInFlight` or `maxQueuedBytes`. */
+/** The options that bound a queue; `commandTimeout` by the wait that is to be expected in it. */
+export type QueueLimit = "maxWaiting" | "maxInFlight" | "maxQueuedBytes" | "commandTimeout";
+
+/** A bounded queue is full, or so long that the command would be late: nothing was sent. */
 export class QueueFullError extends RedisError {
   override readonly name = "QueueFullError";
   /** The option that holds the limit. */
-  readonly limit: "maxWaiting" | "maxInFlight" | "maxQueuedBytes";
+  readonly limit: QueueLimit;
 
-  constructor(limit: "maxWaiting" | "maxInFlight" | "maxQueuedBytes", message: string, facts?: ErrorFacts) {
+  constructor(limit: QueueLimit, message: string, facts?: ErrorFacts) {
     super("ERR_QUEUE_FULL", "not-sent", message, facts);
     this.limit = limit;
   }

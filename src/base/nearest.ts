@@ -1,8 +1,12 @@
+/** Nobody mistypes a name of that length; it may be data, and the search takes as many steps as it is long, for each name. */
+const LONGEST = 80;
+
 /**
  * The known name that a mistyped one was most likely meant to be, or null when none is close: at most a third of the
  * letters may differ, case does not count, and the beginning of a name is as good as the name.
  */
 export function nearestName(typed: string, known: Iterable<string>): string | null {
+  if (typed.length > LONGEST) return null;
   const wanted = typed.toLowerCase();
   let nearest: string | null = null;
   let limit = Math.max(1, Math.floor(wanted.length / 3)) + 1;

@@ -115,10 +115,22 @@ export const optionNames = [
   "decodeResponses",
   "clientName",
   "leakThreshold",
+  "environment",
 ] as const;
 
 /** The options that may stand in a URL's query. */
 export const queryOptions: readonly string[] = optionNames.filter(
   (name) =>
-    !["host", "port", "path", "username", "password", "credentials", "tls", "retry", "reconnect"].includes(name),
+    ![
+      "host",
+      "port",
+      "path",
+      "username",
+      "password",
+      "credentials",
+      "tls",
+      "retry",
+      "reconnect",
+      "environment",
+    ].includes(name),
 );

@@ -2,6 +2,7 @@ import { isIP, isIPv6 } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { inspect } from "node:util";
 import { resolveCredentials, type CredentialsProvider } from "./credentials.ts";
+import type { Environment } from "./environment.ts";
 import { OptionsError } from "./errors.ts";
 import {
   numberOptions,
@@ -12,6 +13,7 @@ import {
   type NumberOption,
   type NumberOptionName,
 } from "./option-rules.ts";
+import type { Endpoint } from "./transport.ts";
 import { parseUrl } from "./url.ts";
 import { refuse, validateBoolean, validateChoice, validateNumber, validateObject } from "./validate.ts";
 
@@ -103,10 +105,9 @@ export interface RedisOptions {
   clientName?: string | undefined;
   /** Reports a lease that is held for longer, ms; 0 for no report. Default 0. */
   leakThreshold?: number | undefined;
+  /** Time, chance and network: for tests, which can simulate them. Default: those of the process. See docs/testing.md. */
+  environment?: Environment | undefined;
 }
-
-/** Where a server listens. */
-export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /** The pauses and limits of retries, all set. */
 export type ResolvedRetry = { readonly [Name in keyof RetryOptions]-?: NonNullable<RetryOptions[Name]> };
@@ -132,6 +133,8 @@ export interface ResolvedOptions extends Readonly<Record<NumberName, number>> {
   readonly reconnect: ResolvedReconnect;
   readonly decodeResponses: boolean;
   readonly clientName: string | null;
+  /** null for the process's own. */
+  readonly environment: Environment | null;
 }
 
 /** The retries where nothing is set. */
@@ -173,6 +176,7 @@ export function resolveOptions(input?: string | URL | RedisOptions, extra?: Redi
     reconnect: resolveReconnect(has("reconnect") ? given["reconnect"] : {}),
     decodeResponses: has("decodeResponses") ? validateBoolean("decodeResponses", given["decodeResponses"]) : true,
     clientName: has("clientName") ? resolveClientName(given["clientName"]) : null,
+    environment: has("environment") ? resolveEnvironment(given["environment"]) : null,
   });
 }
 
@@ -194,10 +198,12 @@ export function resolveRetry(value: unknown, base: ResolvedRetry = defaultRetry)
 
 type Given = Record<string, unknown>;
 
-/** A copy without the names that are undefined; without a prototype, so that no name is there by inheritance. */
-function defined(options: object): Given {
+/** A copy without the names that are undefined; later ones go first. Without a prototype, so that no name is there by inheritance. */
+function defined(...all: readonly object[]): Given {
   const copy = Object.create(null) as Given;
-  for (const [name, value] of Object.entries(options)) if (value !== undefined) copy[name] = value;
+  for (const options of all) {
+    for (const [name, value] of Object.entries(options)) if (value !== undefined) copy[name] = value;
+  }
   return copy;
 }
 
@@ -205,13 +211,13 @@ function gather(input: unknown, extra: unknown): { options: Given; secure: boole
   const more = extra === undefined ? {} : validateObject("options", extra, optionNames);
   if (typeof input === "string" || input instanceof URL) {
     const { options, secure } = parseUrl(String(input));
-    return { options: { ...defined(options), ...defined(more) }, secure };
+    return { options: defined(options, more), secure };
   }
   if (typeof input !== "object" && input !== undefined) {
     refuse("options", "a URL or an object of options", input, "such as redis://localhost:6379 or { host, port }");
   }
   const options = input === undefined ? {} : validateObject("options", input, optionNames);
-  return { options: { ...defined(options), ...defined(more) }, secure: false };
+  return { options: defined(options, more), secure: false };
 }
 
 function resolveEndpoint(given: Given): Endpoint {
@@ -324,4 +330,10 @@ function resolveClientName(name: unknown): string {
   if (typeof name === "string" && /^[!-~]+$/.test(name)) return name;
   const remedy = name === "" ? "leave it out for no name" : "write - or _ instead of a space";
   refuse("clientName", "printable ASCII without spaces or line ends", name, remedy);
+}
+
+function resolveEnvironment(value: unknown): Environment {
+  const known = typeof value === "object" && value !== null && "clock" in value && "dialler" in value;
+  if (!known) refuse("environment", "an object with clock and dialler", value, "respool/testing has a simulated one");
+  return value as Environment;
 }

@@ -1,5 +1,6 @@
 import { ClosedError, ProtocolError, ServerError, WatchError } from "../base/errors.ts";
-import { encodeOpening, type Payload } from "../protocol/encoder.ts";
+import { encodeOpening } from "../protocol/encoder.ts";
+import type { Payload } from "../base/transport.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { ownError } from "../commands/redact.ts";
 import { inShape, NOT_BLOCKING, Request, RequestDetails } from "../commands/request.ts";

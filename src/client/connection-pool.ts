@@ -1,4 +1,4 @@
-import { systemClock } from "../base/clock.ts";
+import { systemClock, type Clock } from "../base/clock.ts";
 import { resolveOptions, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
 import { validateDuration } from "../base/validate.ts";
 import { SocketDialler } from "../connection/socket.ts";
@@ -34,6 +34,7 @@ const CLOSE_TIMEOUT = 5000;
 export interface PoolCore {
   readonly options: ResolvedOptions;
   readonly topology: Topology;
+  readonly clock: Clock;
 }
 
 /** Checks the options of a close. */
@@ -61,10 +62,13 @@ export class ConnectionPool implements AsyncDisposable {
    */
   constructor(input?: string | URL | RedisOptions, extra?: RedisOptions) {
     const options = resolveOptions(input, extra);
-    this.#core = { options, topology: new Standalone(options, new SocketDialler(options), systemClock) };
+    const { environment, endpoint } = options;
+    const clock = environment?.clock ?? systemClock;
+    const dialler = environment?.dialler(endpoint) ?? new SocketDialler(options);
+    this.#core = { options, topology: new Standalone(options, dialler, clock), clock };
     this.#limits = { timeout: options.acquireTimeout, signal: null, role: "leased" };
     const settings = defaultSettings(options, null);
-    this.#wrap = (lease) => Lease.of(lease, settings, systemClock);
+    this.#wrap = (lease) => Lease.of(lease, settings, clock);
   }
 
   /** @internal */

@@ -204,7 +204,7 @@ export class SubscriberHub {
         // revoked may be granted again. The pause keeps it from a hot loop.
         if (error instanceof ClosedError) this.#finishAll();
       }
-      await sleep(this.#clock, backoffDelay(reconnect, attempt + 1), this.#stop.signal);
+      await sleep(this.#clock, backoffDelay(reconnect, attempt + 1, this.#clock.random()), this.#stop.signal);
     }
     this.#restoring = false;
   }
@@ -302,9 +302,10 @@ export async function openSubscription(
     channels,
     listener: (listener ?? null) as MessageListener<string | Buffer> | null,
     options,
-    end: () => {
+    end: () => hub.remove(subscriber),
+    // A signal may outlive many clients.
+    over: () => {
       if (signal !== undefined) ignoreAbort(signal, atAbort);
-      return hub.remove(subscriber);
     },
     node: hub.node,
   });
@@ -315,7 +316,6 @@ export async function openSubscription(
     await unlessAborted(hub.add(subscriber, settings.timeout), [signal, settings.signal]);
   } catch (error) {
     void subscription.close();
-    if (signal !== undefined) ignoreAbort(signal, atAbort);
     throw error;
   }
   return subscription as unknown as Subscription;

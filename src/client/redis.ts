@@ -1,4 +1,4 @@
-import { systemClock } from "../base/clock.ts";
+import type { Clock } from "../base/clock.ts";
 import { ClosedError, OptionsError, ServerError } from "../base/errors.ts";
 import { resolveRetry, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
 import { validateDuration, validateObject, validateSignal } from "../base/validate.ts";
@@ -40,6 +40,7 @@ export interface SharedPoolOptions {
 interface Shared {
   readonly options: ResolvedOptions;
   readonly topology: Topology;
+  readonly clock: Clock;
   readonly ownsTopology: boolean;
   readonly hub: SubscriberHub;
   readonly retries: RetryQueue;
@@ -148,14 +149,14 @@ export class Redis implements AsyncDisposable {
     validateObject("transaction", options, ["attempts"]);
     if (this.#shared.state !== "open") return this.refuse(closed("WATCH"));
     const settings = this.#settings;
-    const { topology, options: defaults } = this.#shared;
+    const { clock, topology, options: defaults } = this.#shared;
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
     const timeout = Math.min(defaults.acquireTimeout, settings.timeout);
     const lease = await topology
       .poolFor(list[0] ?? null)
-      .lease({ timeout, signal: settings.signal, role: "leased" }, (own) => Lease.of(own, settings, systemClock));
+      .lease({ timeout, signal: settings.signal, role: "leased" }, (own) => Lease.of(own, settings, clock));
     try {
-      return (await runTransaction(lease, list, body, options, systemClock)) as TransactionResult<T>;
+      return (await runTransaction(lease, list, body, options, clock)) as TransactionResult<T>;
     } finally {
       lease.release();
     }
@@ -238,10 +239,10 @@ export class Redis implements AsyncDisposable {
   async close(options?: CloseOptions): Promise<void> {
     const timeout = closeTimeout(options);
     this.#end();
-    const { ownsTopology, retries, topology } = this.#shared;
-    const begin = systemClock.now();
+    const { clock, ownsTopology, retries, topology } = this.#shared;
+    const begin = clock.now();
     await retries.drained(timeout);
-    if (ownsTopology) await topology.close(Math.max(0, timeout - (systemClock.now() - begin)));
+    if (ownsTopology) await topology.close(Math.max(0, timeout - (clock.now() - begin)));
     retries.close();
   }
 
@@ -267,7 +268,7 @@ export class Redis implements AsyncDisposable {
     const shared = this.#shared;
     if (shared.state !== "open") return this.refuse(closed(request.spec.name));
     if (request.route === "subscribe") return this.refuse(notHere(request.spec.name));
-    applySettings(request, this.#settings, systemClock);
+    applySettings(request, this.#settings, shared.clock);
     if (deadline < request.deadline) request.deadline = deadline;
     return shared.topology.execute(request);
   }
@@ -334,14 +335,15 @@ function firstView(
 ): View {
   const ownsTopology = !isSharedPool(input, extra);
   const pool = isSharedPool(input) ? input.pool : new ConnectionPool(input, extra);
-  const { options, topology } = ConnectionPool.coreOf(pool);
+  const { options, topology, clock } = ConnectionPool.coreOf(pool);
   topology.keepLanes();
-  const retries = new RetryQueue(systemClock, topology, options.maxInFlight);
+  const retries = new RetryQueue(clock, topology, options.maxInFlight);
   const shared: Shared = {
     options,
     topology,
+    clock,
     ownsTopology,
-    hub: new SubscriberHub(topology.poolFor(null), systemClock),
+    hub: new SubscriberHub(topology.poolFor(null), clock),
     retries,
     state: "open",
   };

@@ -59,6 +59,8 @@ interface SubscriptionParts<P> {
   readonly options: SubscribeOptions;
   /** Takes it out of its hub. */
   readonly end: (subscription: Subscription<P>) => Promise<void>;
+  /** Called once when it is over, whoever has ended it. */
+  readonly over: () => void;
   readonly node: string;
 }
 
@@ -76,6 +78,7 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
   readonly #listener: MessageListener<P> | null;
   readonly #options: SubscribeOptions;
   readonly #end: (subscription: Subscription<P>) => Promise<void>;
+  readonly #over: () => void;
   readonly #node: string;
   readonly #buffer = new Ring<Message<P>>();
   readonly #readers: ((result: IteratorResult<Message<P>, undefined>) => void)[] = [];
@@ -89,6 +92,7 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
     this.#listener = parts.listener;
     this.#options = parts.options;
     this.#end = parts.end;
+    this.#over = parts.over;
   }
 
   /** @internal */
@@ -164,7 +168,9 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
 
   /** @internal nothing more comes */
   finish(): void {
+    if (this.#state === "closed") return;
     this.#state = "closed";
+    this.#over();
     for (const reader of this.#readers.splice(0)) reader({ done: true, value: undefined });
   }
 

@@ -62,7 +62,7 @@ export async function runTransaction<T>(
         );
       }
     }
-    await sleep(clock, Math.random() * Math.min(LONGEST_PAUSE, attempt));
+    await sleep(clock, clock.random() * Math.min(LONGEST_PAUSE, attempt));
   }
 }
 

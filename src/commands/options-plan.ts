@@ -48,7 +48,9 @@ export class OptionsPlan {
     for (const name in given) {
       const value = (given as Record<string, unknown>)[name];
       if (!this.#known.has(name)) {
-        refuseCall(command, what, `unknown option ${JSON.stringify(name)}: known are ${this.names.join(", ")}`);
+        // It may be data that was taken for options.
+        const shown = name.length <= 40 ? JSON.stringify(name) : `of ${name.length} characters`;
+        refuseCall(command, what, `unknown option ${shown}: known are ${this.names.join(", ")}`);
       }
       if (value === null || value === undefined) {
         refuseCall(command, name, `got ${String(value)}: leave the option out where it has no value`);

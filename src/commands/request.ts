@@ -1,7 +1,8 @@
 import { ignoreAbort, onAbort } from "../base/abort.ts";
 import { assert } from "../base/assert.ts";
 import { ProtocolError, RedisError, ServerError } from "../base/errors.ts";
-import { payloadBytes, type Payload } from "../protocol/encoder.ts";
+import type { Payload } from "../base/transport.ts";
+import { payloadBytes } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { ownError } from "./redact.ts";
 import type { Arg, CommandSpec, Effect, ReplyTransform, Route } from "./spec.ts";
@@ -14,10 +15,14 @@ export const NOT_BLOCKING: number = -1;
  * - `new`       built, nowhere yet
  * - `queued`    waits for a connection, or in a connection's write buffer: taking it out proves that it never ran
  * - `written`   handed to the socket: its outcome is unknown until the reply
+ * - `answered`  its reply slot is free again, and what came is being looked at
  * - `abandoned` rejected after it was written; its reply slot stays as a tombstone
  * - `settled`   its promise is settled
  */
-export type RequestState = "new" | "queued" | "written" | "abandoned" | "settled";
+export type RequestState = "new" | "queued" | "written" | "answered" | "abandoned" | "settled";
+
+/** What a reply was to a request; see `accept`. */
+export type Acceptance = "more" | "done" | "odd";
 
 /** Decides what happens to a failed request. Set by the topology; the layers below only call it. */
 export interface RetryPolicy {
@@ -28,9 +33,9 @@ export interface RetryPolicy {
 /** Whoever holds a connection for one request: is told when the request is through, and cancels it with care. */
 export interface RequestHolder {
   /** The request left its connection, with a reply or without; called once per attempt. */
-  finished(request: Request): void;
+  finished(): void;
   /** Ends the request early, at once or after the server has let go of it. */
-  cancel(request: Request, reason: unknown): void;
+  cancel(reason: unknown): void;
 }
 
 let capturedResolve: (value: unknown) => void;
@@ -55,9 +60,9 @@ export class RequestDetails {
   /** Collects the replies where there are parts. */
   replies: Reply[] | null = null;
   holder: RequestHolder | null = null;
-  /** How often it was sent again. */
+  /** How often it was sent again after a loss or at the server's word: what `retries` limits. */
   attempts = 0;
-  /** Whether it was sent again, for whatever reason. */
+  /** Whether it was sent again for any reason, such as a connection that was gone before the write. */
   repeated = false;
   /** Whether an earlier attempt may have run. */
   uncertain = false;
@@ -149,12 +154,12 @@ export class Request {
     this.#detailed().holder = holder;
   }
 
-  /** How often it was sent again. */
+  /** How often it was sent again after a loss or at the server's word: what `retries` limits. */
   get attempts(): number {
     return this.#details === null ? 0 : this.#details.attempts;
   }
 
-  /** Whether it was sent again, for whatever reason. */
+  /** Whether it was sent again for any reason, such as a connection that was gone before the write. */
   get repeated(): boolean {
     return this.#details !== null && this.#details.repeated;
   }
@@ -194,29 +199,29 @@ export class Request {
 
   /**
    * Takes one reply from the connection.
-   * @returns true when it was the last one, so that the reply slot is free
+   * @returns `done` when it was the last one, so that the reply slot is free; `odd` when it was, and nobody waits for it any more, or
+   *   it has another form than this command's
    */
-  accept(reply: Reply): boolean {
+  accept(reply: Reply): Acceptance {
     const details = this.#details;
     if (details !== null) {
       if (details.parts !== null) {
         (details.replies ??= []).push(reply);
-        if (--details.remaining > 0) return false;
+        if (--details.remaining > 0) return "more";
         reply = details.replies;
       } else if (--details.remaining > 0 && !(reply instanceof ServerError)) {
-        return false;
+        return "more";
       }
       if (details.holder !== null) this.#release();
     }
-    if (this.state === "abandoned") return true;
+    if (this.state === "abandoned") return "odd";
+    this.state = "answered";
     if (typeof reply === "object" && reply instanceof ServerError) {
       ownError(reply, this);
-      this.state = "queued"; // no reply is outstanding, so no tombstone
       this.fail(reply);
-      return true;
+      return "done";
     }
-    this.#succeed(reply);
-    return true;
+    return this.#succeed(reply);
   }
 
   /** Settles with null: the server was told not to answer (CLIENT REPLY). */
@@ -256,7 +261,7 @@ export class Request {
   /** Ends the request early, because of its signal or its deadline. */
   cancel(reason: unknown): void {
     if (this.isOver) return;
-    if (this.holder !== null) this.holder.cancel(this, reason);
+    if (this.holder !== null) this.holder.cancel(reason);
     else this.reject(reason);
   }
 
@@ -276,25 +281,24 @@ export class Request {
     this.cancel(this.signal?.reason);
   }
 
-  #succeed(reply: Reply): void {
+  #succeed(reply: Reply): Acceptance {
     assert(this.#resolve !== null, "a reply for a request that was never started");
     if (this.cancelled !== null && reply === null) {
-      this.state = "queued"; // no reply is outstanding, so no tombstone
       this.reject(this.cancelled.reason);
-      return;
+      return "done";
     }
     let value: unknown;
     try {
       value = inShape(this, reply);
     } catch (error) {
       // Such as the EXECABORT of a MULTI block: the policy may send it again.
-      this.state = "queued";
       this.fail(error as RedisError);
-      return;
+      return error instanceof ProtocolError ? "odd" : "done";
     }
     if (this.signal !== null) ignoreAbort(this.signal, this);
     this.state = "settled";
     this.#resolve(value);
+    return "done";
   }
 
   /** Corrects an error's outcome where an attempt of this command may have run. */
@@ -314,7 +318,7 @@ export class Request {
   #release(): void {
     const { holder } = this;
     this.holder = null;
-    holder?.finished(this);
+    holder?.finished();
   }
 
   #detailed(): RequestDetails {

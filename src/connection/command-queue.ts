@@ -1,21 +1,25 @@
 import { OptionsError } from "../base/errors.ts";
 import { Ring } from "../base/ring.ts";
+import type { Payload } from "../base/transport.ts";
 import type { Request } from "../commands/request.ts";
-import { payloadBytes, type Payload } from "../protocol/encoder.ts";
+import { payloadBytes } from "../protocol/encoder.ts";
 
 /** One socket write takes at most about so much; the rest can still be taken back while the socket is full. Bytes. */
 const WRITE_LIMIT = 1 << 20;
 
 /**
- * The commands of one connection in the order of their replies: first those that were written (the in-flight queue),
+ * Commands in the order of their replies: those of one connection, or those that wait for one. First those that were written (the in-flight queue),
  * then those that still wait for the next write. Settled requests among the written ones are tombstones: their slot
  * swallows the reply. Settled ones among the others are dropped, so they never run.
  */
 export class CommandQueue {
   readonly #ring = new Ring<Request>(64);
   #written = 0;
+  /** The latest of the written ones: those of this turn of the event loop. */
+  #fresh = 0;
   #unwrittenBytes = 0;
   #nextDeadline = Infinity;
+  #answered = 0;
 
   /** Commands written and not answered, tombstones included. */
   get written(): number {
@@ -24,6 +28,11 @@ export class CommandQueue {
 
   get size(): number {
     return this.#ring.size;
+  }
+
+  /** How many heads have gone by their reply. */
+  get answered(): number {
+    return this.#answered;
   }
 
   /** Commands that wait for the next write. */
@@ -81,8 +90,8 @@ export class CommandQueue {
         }
       }
     }
-    const end = index;
-    if (dropped) index -= this.#dropSettled(end);
+    if (dropped) index -= this.#dropSettled(index);
+    this.#fresh += index - this.#written;
     this.#written = index;
     if (pieces === null) return text;
     if (text !== "") pieces.push(text);
@@ -92,7 +101,9 @@ export class CommandQueue {
   /** Frees the head's slot. */
   shift(): void {
     this.#ring.shift();
+    this.#answered++;
     this.#written--;
+    if (this.#fresh > this.#written) this.#fresh = this.#written;
   }
 
   /** Calls `expired` for every request whose deadline has passed. */
@@ -108,9 +119,24 @@ export class CommandQueue {
     this.#nextDeadline = next;
   }
 
-  /** Gives those that were not written so much more time: the process was busy, and could not write them. */
-  postpone(delay: number): void {
-    for (let index = this.#written; index < this.#ring.size; index++) this.#ring.at(index).deadline += delay;
+  /** What is written from now on belongs to a new turn of the event loop. */
+  beginTurn(): void {
+    this.#fresh = 0;
+  }
+
+  /**
+   * Gives this turn's commands the time back that the turn took after their call, also those written already: the process was busy,
+   * and reads no replies meanwhile.
+   */
+  postpone(turnBegan: number, now: number): void {
+    for (let index = this.#written - this.#fresh; index < this.#ring.size; index++) {
+      const request = this.#ring.at(index);
+      if (request.deadline === Infinity) continue;
+      // One of the library's own may have a deadline alone.
+      const calledAt = request.timeout === 0 ? turnBegan : request.deadline - request.timeout;
+      const begin = calledAt > turnBegan ? calledAt : turnBegan;
+      if (begin < now) request.deadline += now - begin;
+    }
   }
 
   /** Drops the settled ones among those that were not written. */
@@ -125,6 +151,7 @@ export class CommandQueue {
   /** Takes everything out, in order. */
   drain(): Request[] {
     this.#written = 0;
+    this.#fresh = 0;
     this.#unwrittenBytes = 0;
     return this.#ring.drain();
   }

@@ -46,7 +46,8 @@ const SYSTEM: Readonly<Record<string, Diagnosis>> = {
 };
 
 // Chain failures that a retry cannot mend; the words are OpenSSL's, as Node passes them on.
-const UNTRUSTED = /CERT|SELF_SIGNED|ISSUER|ALTNAME|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH/;
+const UNTRUSTED =
+  /CERT|SELF_SIGNED|ISSUER|ALTNAME|UNABLE_TO_VERIFY|HOSTNAME_MISMATCH|PURPOSE|INVALID_CA|PATH_LENGTH|CRL/;
 const HANDSHAKE = /^(ERR_SSL|ERR_TLS|EPROTO)/;
 const SPEAKS_TLS = "does this port speak TLS, and does it want a client certificate (tls.cert, tls.key)?";
 
@@ -111,7 +112,7 @@ export function handshakeErrorFrom(step: string, reply: ServerError, options: Re
     const message = `${at}the user has no right to ${step}: grant it with ACL SETUSER, or use another user`;
     return new ConnectError("ERR_CONNECT_AUTH", message, true, facts);
   }
-  if (/^WRONGPASS|^NOAUTH|invalid password|AUTH.*without any password/.test(text)) {
+  if (/^WRONGPASS|^NOAUTH|invalid password|without any password/.test(text)) {
     const message = `${at}${step} was refused (${reply.code}): check username, password or credentials()`;
     return new ConnectError("ERR_CONNECT_AUTH", message, true, facts);
   }

@@ -1,37 +1,16 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import {
-  ClosedError,
-  ConnectionLostError,
-  CommandTimeoutError,
-  ProtocolError,
-  ServerError,
-  withoutStack,
-  type RedisError,
-} from "../base/errors.ts";
+import { ClosedError, ProtocolError, ServerError, withoutStack, type RedisError } from "../base/errors.ts";
 import type { Credentials } from "../base/options.ts";
+import type { Transport, TransportListener } from "../base/transport.ts";
 import { NOT_BLOCKING, type Executor, type Request } from "../commands/request.ts";
 import { Decoder, type ReplySink } from "../protocol/decoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { CommandQueue } from "./command-queue.ts";
+import { lostError, timeoutError, type CloseReason } from "./lost.ts";
+import { OrderCheck } from "./order-check.ts";
 import { SessionShadow } from "./session.ts";
 import { confirms, isSubscriptionMessage } from "./subscription-replies.ts";
-import type { Transport, TransportListener } from "./transport.ts";
-
-/** Why a connection ended; the keys of `PoolStats.closedBecause`. */
-export type CloseReason =
-  | "lost" // the server or the network ended it
-  | "socket-timeout" // no byte for `socketTimeout` while a reply was due
-  | "protocol" // what came was not RESP, or nobody had asked for it
-  | "handshake" // it never became ready
-  | "idle" // surplus for `idleTimeout`
-  | "lifetime" // older than `maxLifetime`
-  | "credentials" // could not be logged in with fresh credentials
-  | "health" // did not answer the PING of a health check
-  | "unread" // given back with a reply outstanding
-  | "unclean" // given back in a session that could not be repaired
-  | "surplus" // a lane that did not help
-  | "closed"; // the pool was closed or destroyed
 
 /** What the server said about itself in the handshake. */
 export interface ServerInfo {
@@ -59,8 +38,8 @@ const FULL_WRITE = 128;
 type ConnectionState = "opening" | "open" | "closed";
 
 /**
- * One connection: commands go out in one write per event-loop tick and FULL_WRITE, replies come back in order. It knows nothing of pools;
- * whoever owns it decides who may use it.
+ * One connection: those of one turn of the event loop go out in one write, or one for each FULL_WRITE of them; replies
+ * come back in order. It knows nothing of pools; whoever owns it decides who may use it.
  */
 export class Connection implements Executor, TransportListener, ReplySink {
   readonly node: string;
@@ -75,11 +54,14 @@ export class Connection implements Executor, TransportListener, ReplySink {
   readonly #clock: Clock;
   readonly #socketTimeout: number;
   readonly #queue = new CommandQueue();
+  readonly #order = new OrderCheck();
   readonly #decoder = new Decoder(this);
   readonly #flush: () => void;
   #transport: Transport | null = null;
   #state: ConnectionState = "opening";
   #flushScheduled = false;
+  /** Commands until the next check of the order. */
+  #untilCheck = 0;
   #full = false;
   #dueSince = 0;
   #turnBegan = 0;
@@ -102,6 +84,11 @@ export class Connection implements Executor, TransportListener, ReplySink {
   /** Commands on it, written or not, tombstones included. */
   get outstanding(): number {
     return this.#queue.size;
+  }
+
+  /** Replies it has had. */
+  get answered(): number {
+    return this.#queue.answered;
   }
 
   /** Bytes that wait for the next write. */
@@ -151,11 +138,11 @@ export class Connection implements Executor, TransportListener, ReplySink {
     return promise;
   }
 
-  /** Queues a started request for this tick's write. */
+  /** Queues a started request for this turn's write. */
   enqueue(request: Request): void {
     if (request.isOver) return;
     if (this.#state === "closed") {
-      request.fail(this.#lost("not-sent", "lost"));
+      request.fail(lostError(this.node, "not-sent", "lost"));
       return;
     }
     if (this.#silenced !== "no" || (request.route !== "share" && request.spec.name === "CLIENT REPLY")) {
@@ -163,8 +150,21 @@ export class Connection implements Executor, TransportListener, ReplySink {
       return;
     }
     this.#queue.push(request);
+    if (--this.#untilCheck <= 0) this.#checkOrder();
     this.#schedule();
-    if (this.#queue.unwritten >= FULL_WRITE) this.#writeEarly();
+    if (this.#queue.unwritten >= FULL_WRITE) this.#write();
+  }
+
+  /** Whether many share it: then it is checked now and then that replies belong to their commands. */
+  share(on: boolean): void {
+    this.#order.watch(on);
+    this.#untilCheck = this.#order.interval;
+  }
+
+  #checkOrder(): void {
+    this.#untilCheck = this.#order.interval;
+    if (!this.#order.mayProbe) return;
+    this.#queue.push(this.#order.makeProbe(this.#clock.random(), this.#clock.coarseNow(), this.#socketTimeout));
   }
 
   /** Settles as soon as nothing is outstanding, or when the connection ends. */
@@ -185,9 +185,12 @@ export class Connection implements Executor, TransportListener, ReplySink {
    */
   expire(now: number): number {
     let expired = 0;
+    // A turn that began behind the timers: they come before its end does, and would find its commands late.
+    if (this.#flushScheduled) this.#endTurn();
     this.#queue.expire(now, (request) => {
       expired++;
-      request.cancel(timeoutOf(request, this.node));
+      // Its stack would say nothing of the call, and after an outage there are tens of thousands.
+      request.cancel(withoutStack(() => timeoutError(request, this.node)));
     });
     if (this.#isHalfOpen(now)) this.close("socket-timeout");
     // They hold no place while the socket is full.
@@ -208,12 +211,12 @@ export class Connection implements Executor, TransportListener, ReplySink {
     this.#transport?.destroy();
     const requests = this.#queue.drain();
     // The owner first: a request that is sent again must not find this connection in the pool.
-    this.owner?.onClosed(this, reason, this.#lost("unknown", reason, cause));
+    this.owner?.onClosed(this, reason, lostError(this.node, "unknown", reason, cause));
     withoutStack(() => {
       for (const request of requests) {
         if (request.isOver) continue;
         request.fail(
-          this.#lost(request.state === "written" ? "unknown" : "not-sent", reason, cause, request.spec.name),
+          lostError(this.node, request.state === "written" ? "unknown" : "not-sent", reason, cause, request.spec.name),
         );
       }
     });
@@ -274,14 +277,24 @@ export class Connection implements Executor, TransportListener, ReplySink {
       return;
     }
     if (typeof reply === "object" && reply instanceof ServerError) reply.node = this.node;
-    const done = request.accept(reply);
+    const accepted = request.accept(reply);
     // A batch too, wherever it runs: its EXEC ends the WATCH of a lease.
     if (request.route !== "share" || request.parts !== null) {
+      if (request === this.#order.probe && !this.#order.passes(reply)) {
+        this.close(
+          "order",
+          new ProtocolError("a reply was missing, or one too many: they belong to no command any more"),
+        );
+        return;
+      }
       // A batch only once it is whole: its commands are looked at together.
-      if (request.parts === null || done) this.session.observe(request, reply);
+      if (request.parts === null || accepted !== "more") this.session.observe(request, reply);
       if (request.spec.name === "MONITOR" && reply === "OK") this.#silenced = "monitor";
     }
-    if (done) this.#queue.shift();
+    if (accepted === "more") return;
+    // A server that loses a reply, or sends one too many, shows in just these ways: the next command is followed by a check.
+    if (accepted === "odd") this.#untilCheck = 1;
+    this.#queue.shift();
   }
 
   onPush(items: readonly Reply[]): void {
@@ -289,7 +302,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     const kind = String(items[0]);
     // A confirmation takes a slot only from the very command that asked for it: a server also sends `sunsubscribe` by itself.
     if (request?.route === "subscribe" && confirms(request, kind, items[1] ?? null)) {
-      if (request.accept(kind)) this.#queue.shift();
+      if (request.accept(kind) !== "more") this.#queue.shift();
     }
     this.onMessage?.(items);
   }
@@ -310,25 +323,19 @@ export class Connection implements Executor, TransportListener, ReplySink {
     if (this.#flushScheduled || this.#full) return;
     this.#flushScheduled = true;
     this.#turnBegan = this.#clock.coarseNow();
+    this.#queue.beginTurn();
     this.#clock.defer(this.#flush);
   }
 
   /** Writes what the turn has brought. Its deadlines were counted from the turn's begin, and it may have been a long one. */
   #endTurn(): void {
-    const turn = this.#clock.coarseNow() - this.#turnBegan;
-    if (turn > LONG_TURN) this.#queue.postpone(turn);
+    this.#flushScheduled = false;
+    const now = this.#clock.coarseNow();
+    if (now - this.#turnBegan > LONG_TURN) this.#queue.postpone(this.#turnBegan, now);
     this.#write();
-  }
-
-  #writeEarly(): void {
-    if (this.#full || this.#transport === null) return;
-    this.#write();
-    // The turn's end still comes, for the rest.
-    this.#flushScheduled = true;
   }
 
   #write(): void {
-    this.#flushScheduled = false;
     const transport = this.#transport;
     if (transport === null || this.#state === "closed") return;
     if (this.#queue.written === 0) this.#dueSince = this.#clock.coarseNow();
@@ -368,26 +375,4 @@ export class Connection implements Executor, TransportListener, ReplySink {
     if (mode !== "") this.session.observe(request, null);
     request.unanswered();
   }
-
-  #lost(outcome: "not-sent" | "unknown", reason: CloseReason, cause?: unknown, command?: string): ConnectionLostError {
-    const known = outcome === "unknown" ? "it may have run" : "it was not sent";
-    let why = cause instanceof Error ? `: ${cause.message}` : "";
-    if (reason === "unread") why = ": its lease was given back too early, await every command before (`return await`)";
-    const message = `the connection to ${this.node} ended (${reason}${why})${command === undefined ? "" : ` with ${command} on it; ${known}`}`;
-    return new ConnectionLostError(outcome, reason, message, {
-      node: this.node,
-      ...(command === undefined ? {} : { command }),
-      ...(cause === undefined ? {} : { cause }),
-    });
-  }
-}
-
-/** The error for a request whose deadline passed while a connection had it. */
-function timeoutOf(request: Request, node: string): CommandTimeoutError {
-  const name = request.spec.name;
-  const message =
-    request.state === "written"
-      ? `${name} got no reply from ${node} within ${request.timeout} ms: the server is busy, paused or out of reach (see its SLOWLOG), or commandTimeout is too short for this command`
-      : `${name} was not sent to ${node} within ${request.timeout} ms: the connection takes no more bytes; the server reads too slowly`;
-  return new CommandTimeoutError(request.outcome, request.timeout, message, { command: name, node });
 }

@@ -1,10 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { ConnectError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
+import type { Dialler } from "../base/transport.ts";
 import { connectTimeout, toConnectError, type ConnectStep } from "./connect-error.ts";
 import { Connection } from "./connection.ts";
 import { askCredentials, handshake } from "./handshake.ts";
-import type { Dialler } from "./transport.ts";
 
 /**
  * Opens a connection that is ready for commands: stream, TLS and handshake within `connectTimeout` together.

@@ -1,9 +1,8 @@
 import { connect as connectTcp, isIP, type NetConnectOpts, type Socket } from "node:net";
 import { connect as connectTls, TLSSocket } from "node:tls";
 import type { ResolvedOptions } from "../base/options.ts";
-import type { Payload } from "../protocol/encoder.ts";
+import type { Dialler, Payload, Transport, TransportListener } from "../base/transport.ts";
 import { connectErrorFrom } from "./connect-error.ts";
-import type { Dialler, Transport, TransportListener } from "./transport.ts";
 
 /**
  * One read buffer for all plain sockets: libuv fills it and calls back in one go, and the decoder copies what it keeps.

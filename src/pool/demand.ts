@@ -1,6 +1,3 @@
-import type { CloseReason } from "../connection/connection.ts";
-import type { Entry } from "./roster.ts";
-
 /** What the pool has, and what is wanted of it. */
 export interface Demand {
   /** Commands wait, and no lane takes them. */
@@ -30,14 +27,4 @@ export function connectionsToOpen(demand: Demand): number {
   const wanted = Math.min(lane + demand.waiting - demand.connecting, demand.room - reserve);
   const short = Math.min(demand.minConnections - demand.total - demand.connecting, demand.room);
   return Math.max(0, wanted, short);
-}
-
-/** What becomes of a connection that was given back: lent again, repaired first, or ended for a reason. */
-export function verdictOn(entry: Entry, now: number): "idle" | "repair" | CloseReason {
-  const { live } = entry;
-  if (!live.isQuiet) return "unread";
-  if (entry.expiresAt <= now) return "lifetime";
-  const { cleanup } = live.session;
-  if (cleanup === "clean") return "idle";
-  return cleanup === "destroy" ? "unclean" : "repair";
 }

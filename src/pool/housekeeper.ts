@@ -3,7 +3,7 @@ import { events } from "../base/diagnostics.ts";
 import type { Credentials, CredentialsProvider, ResolvedOptions } from "../base/options.ts";
 import { buildCall } from "../commands/call.ts";
 import type { Request } from "../commands/request.ts";
-import type { CloseReason } from "../connection/connection.ts";
+import type { CloseReason } from "../connection/lost.ts";
 import { reauthenticate } from "../connection/handshake.ts";
 import type { Entry, Roster } from "./roster.ts";
 
@@ -19,8 +19,6 @@ export interface House {
   readonly roster: Roster;
   /** Runs a command on the connection of an entry, within its deadline. */
   executeOn(entry: Entry, request: Request): Promise<unknown>;
-  /** Ends the connection of an entry that nobody uses. */
-  end(entry: Entry, reason: CloseReason): void;
   /** Replaces a lane by a fresh one, before the old one ends. */
   renewLane(entry: Entry): void;
   /** An entry was checked for life and may be lent again. */
@@ -107,9 +105,9 @@ export class Housekeeper {
   #reap(now: number): void {
     const { options, roster } = this.#house;
     for (const entry of roster.idle.slice()) {
-      if (entry.expiresAt <= now) this.#house.end(entry, "lifetime");
+      if (entry.expiresAt <= now) entry.live.close("lifetime");
       else if (roster.total > options.minConnections && now - entry.lastUsed >= options.idleTimeout)
-        this.#house.end(entry, "idle");
+        entry.live.close("idle");
     }
   }
 

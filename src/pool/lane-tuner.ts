@@ -27,6 +27,7 @@ export class LaneTuner {
   #periods = 0;
   /** Lanes of the trial. */
   #target = 0;
+  /** Commands in the last period before the trial, and in the trial's best one. */
   #before = 0;
   #best = 0;
 

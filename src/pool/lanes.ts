@@ -1,21 +1,21 @@
 import type { Clock } from "../base/clock.ts";
-import { CommandTimeoutError, type RedisError } from "../base/errors.ts";
-import { Ring } from "../base/ring.ts";
+import { withoutStack, type RedisError } from "../base/errors.ts";
 import type { Request } from "../commands/request.ts";
-import type { CloseReason, Connection } from "../connection/connection.ts";
+import { CommandQueue } from "../connection/command-queue.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { CloseReason } from "../connection/lost.ts";
+import { commandWaitedTooLong } from "./refusals.ts";
 import type { Entry, Roster } from "./roster.ts";
 
 /**
  * The shared connections, and the commands that wait while there is none. With several lanes the one with the least outstanding
- * work is taken, once per event-loop tick: choosing anew for every command would spread a batch over all of them.
+ * work is taken, once per turn of the event loop: choosing anew for every command would spread a batch over all of them.
  */
 export class Lanes {
   readonly #roster: Roster;
   readonly #clock: Clock;
-  readonly #pending = new Ring<Request>();
+  readonly #pending = new CommandQueue();
   readonly #unpick: () => void;
-  #pendingBytes = 0;
-  #nextDeadline = Infinity;
   #picked: Connection | null = null;
   /** The lane when there is just one that takes commands: nearly always. */
   #only: Connection | null = null;
@@ -52,14 +52,21 @@ export class Lanes {
     return outstanding;
   }
 
+  /** Replies that the lanes of now have had. */
+  get answered(): number {
+    let answered = 0;
+    for (const entry of this.#roster.lanes) answered += entry.live.answered;
+    return answered;
+  }
+
   /** Bytes not yet written. */
   get queuedBytes(): number {
-    let bytes = this.#pendingBytes;
+    let bytes = this.#pending.unwrittenBytes;
     for (const entry of this.#roster.lanes) bytes += entry.live.queuedBytes;
     return bytes;
   }
 
-  /** The lane for a command of this tick, or null when none is open. */
+  /** The lane for a command of this turn, or null when none is open. */
   pick(): Connection | null {
     if (this.#only !== null) return this.#only;
     if (this.#picked !== null && this.#picked.isOpen) return this.#picked;
@@ -84,9 +91,8 @@ export class Lanes {
   /** Makes an idle connection a lane, and hands it everything that waits. */
   begin(entry: Entry): void {
     this.#roster.moveTo(entry, "lane", this.#clock.now());
+    entry.live.share(true);
     this.repick();
-    this.#pendingBytes = 0;
-    this.#nextDeadline = Infinity;
     for (const request of this.#pending.drain()) entry.live.enqueue(request);
   }
 
@@ -111,6 +117,7 @@ export class Lanes {
     this.repick();
     await entry.live.drained();
     entry.retiring = false;
+    entry.live.share(false);
     if (entry.state === "lane") this.#roster.moveTo(entry, "idle", this.#clock.now());
     this.repick();
     return entry.state === "idle";
@@ -118,16 +125,11 @@ export class Lanes {
 
   /** Lets a command wait for a lane. */
   wait(request: Request): void {
-    request.state = "queued";
-    this.#pendingBytes += request.bytes;
-    if (request.deadline < this.#nextDeadline) this.#nextDeadline = request.deadline;
     this.#pending.push(request);
   }
 
   /** Fails everything that waits. */
   failPending(make: (request: Request) => RedisError): void {
-    this.#pendingBytes = 0;
-    this.#nextDeadline = Infinity;
     for (const request of this.#pending.drain()) request.fail(make(request));
   }
 
@@ -137,39 +139,14 @@ export class Lanes {
    */
   expire(now: number, node: string, lastError: RedisError | null): number {
     if (this.#pending.size === 0) return 0;
-    const late: Request[] = [];
-    const due = now >= this.#nextDeadline;
-    let next = Infinity;
-    this.#pending.retain((request) => {
-      const over = request.isOver || (due && request.deadline <= now);
-      if (!over) {
-        if (request.deadline < next) next = request.deadline;
-        return true;
-      }
-      this.#pendingBytes -= request.bytes;
-      if (!request.isOver) late.push(request);
-      return false;
-    });
-    this.#nextDeadline = next;
+    let late = 0;
     const connecting = this.#roster.count("connecting") > 0;
-    for (const request of late) request.cancel(waitedTooLong(request, node, lastError, connecting));
-    return late.length;
+    this.#pending.expire(now, (request) => {
+      late++;
+      // Its stack would say nothing of the call, and after an outage there are tens of thousands.
+      request.cancel(withoutStack(() => commandWaitedTooLong(request, node, lastError, connecting)));
+    });
+    this.#pending.sweep();
+    return late;
   }
-}
-
-function waitedTooLong(
-  request: Request,
-  node: string,
-  lastError: RedisError | null,
-  connecting: boolean,
-): CommandTimeoutError {
-  const command = request.spec.name;
-  let why = "no connection was free in time: raise maxConnections or hold leases for less time";
-  if (lastError !== null) why = lastError.message;
-  else if (connecting)
-    why = `${node} was still being connected to: check host, port and tls, or raise the limit above connectTimeout`;
-  const sent = request.outcome === "not-sent" ? "sent" : "sent again";
-  const message = `${command} was not ${sent} within ${request.timeout} ms: ${why}`;
-  const cause = lastError === null ? {} : { cause: lastError };
-  return new CommandTimeoutError(request.outcome, request.timeout, message, { command, node, ...cause });
 }

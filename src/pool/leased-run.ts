@@ -84,7 +84,8 @@ export class LeasedRun implements Waiter, RequestHolder {
     this.#end();
   }
 
-  cancel(request: Request, reason: unknown): void {
+  cancel(reason: unknown): void {
+    const request = this.#request;
     if (this.#state === "over" || this.#state === "unblocking") return;
     if (this.#state === "waiting") {
       this.#end();

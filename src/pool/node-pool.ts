@@ -1,14 +1,15 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { ClosedError } from "../base/errors.ts";
+import { ClosedError, type QueueFullError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import { tickerOf, type Ticking } from "../base/ticker.ts";
 import type { Executor, Request } from "../commands/request.ts";
-import type { CloseReason, Connection } from "../connection/connection.ts";
+import type { Connection } from "../connection/connection.ts";
+import type { CloseReason } from "../connection/lost.ts";
 import { cleanUp } from "../connection/handshake.ts";
+import { Admission } from "./admission.ts";
 import { adviseSize, type SizingAdvice } from "./advice.ts";
 import { Budget } from "./budget.ts";
-import { verdictOn } from "./demand.ts";
 import { Housekeeper, type House, type LeaseLeak } from "./housekeeper.ts";
 import type { Lanes } from "./lanes.ts";
 import { LeaseWaiter, type LeaseLimits, type LeaseSource, type PoolLease } from "./lease.ts";
@@ -43,6 +44,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   readonly #counters = new Counters();
   readonly #housekeeper: Housekeeper;
   readonly #meter: LoadMeter;
+  readonly #admission: Admission;
   readonly #runs = new Set<LeasedRun>();
   #state: PoolState = "open";
   #waitingBytes = 0;
@@ -62,6 +64,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     });
     this.#lanes = this.#supply.lanes;
     this.#housekeeper = new Housekeeper(this);
+    this.#admission = new Admission(this.options);
     this.#meter = new LoadMeter(this.#counters, this.options.maxLanes, this.clock.now());
     if (this.options.minConnections > 0) {
       this.#housekeeper.wake();
@@ -84,10 +87,10 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     const promise = request.promise ?? request.start();
     if (request.isOver) return promise;
     this.#counters.commands++;
-    if (!this.#ticking) this.#startTicking();
+    this.#startTicking();
     const lane = this.#lanes.only;
     // The way of nearly every command, without the sums over all lanes: half of what the pool cost.
-    if (lane !== null && request.route === "share" && this.#state === "open" && this.#hasRoom(lane, request)) {
+    if (lane !== null && request.route === "share" && this.#state === "open" && this.#mayJoin(lane, request)) {
       lane.enqueue(request);
       return promise;
     }
@@ -101,7 +104,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   /** Runs one of the pool's own commands on a lane: while closing, too, for what is closed must be let go of. */
   executeUrgent(request: Request): Promise<unknown> {
     const promise = request.start();
-    if (!this.#ticking) this.#startTicking();
+    this.#startTicking();
     if (this.#state === "closed") request.fail(poolClosed(request, this.options));
     else this.#share(request);
     return promise;
@@ -110,17 +113,18 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   executeOn(entry: Entry, request: Request): Promise<unknown> {
     const promise = request.promise ?? request.start();
     this.#counters.commands++;
-    if (!this.#ticking) this.#startTicking();
-    const full = this.#fullQueue(entry.live.outstanding, entry.live.queuedBytes + request.bytes);
-    if (full !== null) this.#refuse(request, full);
+    this.#startTicking();
+    const full = this.#admission.limit(entry.live.outstanding, entry.live.queuedBytes + request.bytes);
+    if (full !== null) this.#refuse(request, tooMuchQueued(request, full, this.options));
     else entry.live.enqueue(request);
     return promise;
   }
 
   #share(request: Request): void {
-    const full = this.#fullQueue(this.#lanes.outstanding, this.#lanes.queuedBytes + this.#waitingBytes + request.bytes);
-    if (full !== null) {
-      this.#refuse(request, full);
+    const queuedBytes = this.#lanes.queuedBytes + this.#waitingBytes + request.bytes;
+    const refusal = this.#admission.refusal(request, this.#lanes.outstanding, queuedBytes);
+    if (refusal !== null) {
+      this.#refuse(request, refusal);
       return;
     }
     const lane = this.#lanes.pick();
@@ -133,27 +137,21 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   /** Whether the only lane can take a command; where not, the slow way finds out why. */
-  #hasRoom(lane: Connection, { bytes }: Request): boolean {
-    const { maxInFlight, maxQueuedBytes } = this.options;
-    return lane.outstanding < maxInFlight && lane.queuedBytes + this.#waitingBytes + bytes <= maxQueuedBytes;
+  #mayJoin(lane: Connection, request: Request): boolean {
+    const queuedBytes = lane.queuedBytes + this.#waitingBytes + request.bytes;
+    return this.#admission.admits(request, lane.outstanding, queuedBytes);
   }
 
-  /** The limit that one more command would break; null when it may come. */
-  #fullQueue(outstanding: number, queuedBytes: number): "maxInFlight" | "maxQueuedBytes" | null {
-    if (outstanding >= this.options.maxInFlight) return "maxInFlight";
-    return queuedBytes > this.options.maxQueuedBytes ? "maxQueuedBytes" : null;
-  }
-
-  #refuse(request: Request, limit: "maxInFlight" | "maxQueuedBytes"): void {
+  #refuse(request: Request, error: QueueFullError): void {
     this.#counters.rejected++;
-    request.reject(tooMuchQueued(request, limit, this.options));
+    request.reject(error);
   }
 
   #runAlone(request: Request): void {
     // How many may wait is bounded by maxWaiting.
-    const full = this.#fullQueue(0, this.#lanes.queuedBytes + this.#waitingBytes + request.bytes);
+    const full = this.#admission.limit(0, this.#lanes.queuedBytes + this.#waitingBytes + request.bytes);
     if (full !== null) {
-      this.#refuse(request, full);
+      this.#refuse(request, tooMuchQueued(request, full, this.options));
       return;
     }
     const run = new LeasedRun(this, request, this.options.acquireTimeout);
@@ -183,7 +181,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
       return;
     }
     if (this.#supply.lendAtOnce(waiter)) return;
-    if (!this.#ticking) this.#startTicking();
+    this.#startTicking();
     if (this.#supply.waiters.size >= this.options.maxWaiting) {
       this.#counters.rejected++;
       waiter.refused(tooManyWaiting(this.stats(), this.options));
@@ -241,16 +239,12 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#supply.balance();
   }
 
-  end(entry: Entry, reason: CloseReason): void {
-    entry.live.close(reason);
-  }
-
   renewLane(entry: Entry): void {
     this.#supply.renewLane(entry);
   }
 
   demandAppeared(): void {
-    if (!this.#ticking) this.#startTicking();
+    this.#startTicking();
   }
 
   connectionOpened(): void {
@@ -262,6 +256,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   tick(now: number): boolean {
     const late = this.#lanes.expire(now, this.options.node, this.#supply.opener.lastError);
     this.#counters.timeouts += late;
+    this.#admission.observe(now, this.#lanes.outstanding, this.#lanes.answered);
     this.#expireWaiters(now);
     let busy = this.#lanes.pending > 0 || this.#supply.waiters.size > 0 || this.roster.count("connecting") > 0;
     for (const entry of this.roster.all) {
@@ -279,7 +274,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   #startTicking(): void {
-    if (this.#state === "closed") return; // what still comes is refused at once and has no deadline
+    if (this.#ticking || this.#state === "closed") return; // what still comes is refused at once and has no deadline
     this.#ticking = true;
     tickerOf(this.clock).add(this);
   }
@@ -367,7 +362,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     for (const run of [...this.#runs])
       run.close(new ClosedError("rejected", "the client was closed; the blocked command got nothing"));
     for (const entry of this.roster.idle.slice()) entry.live.close("closed");
-    if (!this.#ticking) this.#startTicking();
+    this.#startTicking();
     this.tick(this.clock.now());
   }
 
@@ -386,4 +381,14 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#whenClosed?.();
     this.#whenClosed = null;
   }
+}
+
+/** What becomes of a connection that was given back: lent again, repaired first, or ended for a reason. */
+function verdictOn(entry: Entry, now: number): "idle" | "repair" | CloseReason {
+  const { live } = entry;
+  if (!live.isQuiet) return "unread";
+  if (entry.expiresAt <= now) return "lifetime";
+  const { cleanup } = live.session;
+  if (cleanup === "clean") return "idle";
+  return cleanup === "destroy" ? "unclean" : "repair";
 }

@@ -67,13 +67,19 @@ export class Opener {
     return this.#lastError ?? this.#youngDeath;
   }
 
-  /** How many more connections may be opened now. */
-  room(): number {
+  /**
+   * How many more connections may be opened now.
+   *
+   * @param urgent whether shared commands have none at all: then one may be tried whatever a full server has said, at the pace of
+   *   the reconnects, for it may have room again
+   */
+  room(urgent = false): number {
     const now = this.#clock.now();
     if (now < this.#pausedUntil || this.#stop.signal.aborted) return 0;
     if (now >= this.#capUntil) this.#cap = Infinity;
     const used = this.#roster.total + this.#roster.count("connecting");
-    return Math.max(0, Math.min(this.#budget.left, Math.min(this.#cap, this.#options.maxConnections) - used));
+    const cap = urgent ? Math.max(this.#cap, used + 1) : this.#cap;
+    return Math.max(0, Math.min(this.#budget.left, Math.min(cap, this.#options.maxConnections) - used));
   }
 
   /** Starts to open `count` connections; there must be room. */
@@ -94,12 +100,13 @@ export class Opener {
     this.#diedYoungAt = now;
     if (now < this.#pausedUntil) return; // one of several that ended together
     this.#youngDeaths++;
-    this.#pausedUntil = now + backoffDelay(this.#options.reconnect, this.#youngDeaths);
+    this.#pausedUntil = now + backoffDelay(this.#options.reconnect, this.#youngDeaths, this.#clock.random());
   }
 
   /** Ends all attempts. */
   stop(): void {
-    this.#stop.abort();
+    // Without a reason Node would make an exception with a stack, a twentieth of what a short-lived client costs.
+    this.#stop.abort("the pool was closed");
   }
 
   async #attempt(entry: Entry): Promise<void> {
@@ -128,7 +135,7 @@ export class Opener {
     const now = this.#clock.now();
     if (now >= this.#pausedUntil) {
       this.#failures++;
-      this.#pausedUntil = now + backoffDelay(this.#options.reconnect, this.#failures);
+      this.#pausedUntil = now + backoffDelay(this.#options.reconnect, this.#failures, this.#clock.random());
     }
     if (error.code === "ERR_CONNECT_MAX_CLIENTS") {
       this.#cap = Math.max(1, this.#roster.total);

@@ -1,11 +1,20 @@
-import { ClosedError, ConnectError, PoolTimeoutError, QueueFullError, type RedisError } from "../base/errors.ts";
+import {
+  ClosedError,
+  CommandTimeoutError,
+  ConnectError,
+  PoolTimeoutError,
+  QueueFullError,
+  type RedisError,
+} from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Request } from "../commands/request.ts";
-import type { PoolStats } from "./stats.ts";
 import type { Waiter } from "./waiters.ts";
 
+/** What a pool's connections do: a part of its stats. */
+type Occupancy = Readonly<Record<"leased" | "lanes" | "total" | "subscribers" | "connecting" | "waiting", number>>;
+
 /** The state of a pool in an error's text: `10/10 leased, 1 shared, 37 waiting`. */
-function occupancy(stats: PoolStats, options: ResolvedOptions): string {
+function occupancy(stats: Occupancy, options: ResolvedOptions): string {
   const parts = [`${stats.leased}/${options.maxConnections} leased`];
   if (stats.lanes > 0) parts.push(`${stats.lanes} shared`);
   else if (stats.leased > 0 && stats.total < options.maxConnections) parts.push("1 kept for shared commands");
@@ -18,7 +27,7 @@ function occupancy(stats: PoolStats, options: ResolvedOptions): string {
 /** The error for somebody who waited too long for a connection. */
 export function waitedTooLong(
   waiter: Waiter,
-  stats: PoolStats,
+  stats: Occupancy,
   options: ResolvedOptions,
   lastError: RedisError | null,
 ): PoolTimeoutError {
@@ -36,8 +45,26 @@ export function waitedTooLong(
   });
 }
 
+/** The error for a command that waited too long for a lane. */
+export function commandWaitedTooLong(
+  request: Request,
+  node: string,
+  lastError: RedisError | null,
+  connecting: boolean,
+): CommandTimeoutError {
+  const command = request.spec.name;
+  let why = "no connection was free in time: raise maxConnections or hold leases for less time";
+  if (lastError !== null) why = lastError.message;
+  else if (connecting)
+    why = `${node} was still being connected to: check host, port and tls, or raise the limit above connectTimeout`;
+  const sent = request.outcome === "not-sent" ? "sent" : "sent again";
+  const message = `${command} was not ${sent} within ${request.timeout} ms: ${why}`;
+  const cause = lastError === null ? {} : { cause: lastError };
+  return new CommandTimeoutError(request.outcome, request.timeout, message, { command, node, ...cause });
+}
+
 /** The error for somebody who found the queue of waiters full. */
-export function tooManyWaiting(stats: PoolStats, options: ResolvedOptions): QueueFullError {
+export function tooManyWaiting(stats: Occupancy, options: ResolvedOptions): QueueFullError {
   const { maxWaiting, node } = options;
   const message = `${maxWaiting} callers are waiting for a connection already (${occupancy(stats, options)}): lower the load, or raise maxConnections or maxWaiting`;
   return new QueueFullError("maxWaiting", message, { node });
@@ -58,6 +85,18 @@ export function tooMuchQueued(
     message = `${command} was refused: with its ${request.bytes} bytes more than ${maxQueuedBytes} would be waiting to be written to ${node}; the server or the network is slower than the load: send less at once, or raise maxQueuedBytes`;
   }
   return new QueueFullError(limit, message, { command, node });
+}
+
+/** The error for a command that could only be answered too late. */
+export function tooLongAlready(
+  request: Request,
+  { outstanding, wait }: { readonly outstanding: number; readonly wait: number },
+  options: ResolvedOptions,
+): QueueFullError {
+  const command = request.spec.name;
+  const { node } = options;
+  const message = `${command} was refused: ${outstanding} commands are ahead of it at ${node}, so it would wait for about ${Math.round(wait)} ms, longer than its limit of ${request.timeout} ms; the server is slower than the load: send less at once, or give it more time`;
+  return new QueueFullError("commandTimeout", message, { command, node });
 }
 
 /** The error for a request, or for a lease (null), on a closed pool. */

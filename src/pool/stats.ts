@@ -1,6 +1,6 @@
 import type { RedisError } from "../base/errors.ts";
 import { Histogram, type Percentiles } from "../base/histogram.ts";
-import type { CloseReason } from "../connection/connection.ts";
+import type { CloseReason } from "../connection/lost.ts";
 import type { Lanes } from "./lanes.ts";
 import type { Roster } from "./roster.ts";
 

@@ -3,7 +3,8 @@ import type { Clock } from "../base/clock.ts";
 import { events } from "../base/diagnostics.ts";
 import type { ConnectError, RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
-import type { CloseReason, Connection, ConnectionOwner } from "../connection/connection.ts";
+import type { Connection, ConnectionOwner } from "../connection/connection.ts";
+import type { CloseReason } from "../connection/lost.ts";
 import type { Budget } from "./budget.ts";
 import { connectionsToOpen, reservesOne } from "./demand.ts";
 import { Lanes } from "./lanes.ts";
@@ -130,7 +131,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
 
   #openMissing(): void {
     if (this.#state !== "open" && this.lanes.pending === 0) return;
-    const room = this.opener.room();
+    const room = this.opener.room(this.#wantsLane());
     if (room === 0) return;
     const { minConnections, maxConnections } = this.#options;
     const count = connectionsToOpen({
@@ -152,7 +153,8 @@ export class Supply implements ConnectionOwner, OpenerListener {
     void this.lanes.yield().then((idle) => {
       // Nothing to yield, or on its way already: to balance again from here would never let the event loop go on.
       if (!idle) return;
-      if (this.waiters.size > 0) this.#grant();
+      // A shared command that came meanwhile may have made it a lane again.
+      if (this.waiters.size > 0 && this.roster.idle.length > 0) this.#grant();
       this.balance();
     });
   }
@@ -161,7 +163,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
     const now = this.#clock.now();
     entry.connection = connection;
     entry.openedAt = now;
-    entry.expiresAt = now + this.#options.maxLifetime * (1 - LIFETIME_JITTER * Math.random());
+    entry.expiresAt = now + this.#options.maxLifetime * (1 - LIFETIME_JITTER * this.#clock.random());
     this.#counters.created++;
     entry.lastUsed = now;
     connection.owner = this;

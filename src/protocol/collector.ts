@@ -10,15 +10,15 @@ const NO_BYTES: Buffer = Buffer.alloc(0);
 /** Memory that a large string was collected in, and that nobody has any more: fresh pages cost more than the bytes in them. */
 let spare: Buffer = NO_BYTES;
 
-function memoryOf(room: number, lent: boolean): Buffer {
+function memoryOf(room: number, mayUseSpare: boolean): Buffer {
   if (room < OWN_MEMORY) return Buffer.allocUnsafe(room);
-  if (!lent || spare.length < room) return Buffer.allocUnsafeSlow(room);
+  if (!mayUseSpare || spare.length < room) return Buffer.allocUnsafeSlow(room);
   const memory = spare;
   spare = NO_BYTES;
   return memory;
 }
 
-/** Collects bytes that come in several chunks. Beyond the first MiB its memory follows what has come, not what was announced. */
+/** Collects bytes that come in several chunks. Up to 1 MiB is allocated as soon as it is announced; memory for more follows what has come, by doubling. */
 export class Collector {
   readonly #first: number;
   #bytes: Buffer = NO_BYTES;
@@ -48,13 +48,13 @@ export class Collector {
    * Copies a part of a chunk.
    *
    * @param announced the size in the end, bytes, or Infinity
-   * @param lent whether the memory comes back by `recycle`, so that it may be the spare one, which can be larger than announced
+   * @param mayUseSpare whether the memory comes back by `recycle`, so that it may be the spare one, which can be larger than announced
    */
-  append(chunk: Buffer, from: number, to: number, announced: number, lent: boolean = false): void {
+  append(chunk: Buffer, from: number, to: number, announced: number, mayUseSpare: boolean = false): void {
     const size = this.#size + to - from;
     if (size > this.#bytes.length) {
       const ahead = announced <= AT_ONCE ? AT_ONCE : Math.max(this.#first, this.#bytes.length * 2);
-      const bytes = memoryOf(Math.max(size, Math.min(announced, ahead)), lent);
+      const bytes = memoryOf(Math.max(size, Math.min(announced, ahead)), mayUseSpare);
       this.#bytes.copy(bytes, 0, 0, this.#size);
       this.#bytes = bytes;
     }

@@ -79,6 +79,9 @@ const SHARED_TEXT = 1024;
 /** Chunks from this size on, bytes, are checked for ASCII as a whole: the check costs as much as two strings. */
 const WORTH_CHECKING = 512;
 
+/** The type byte and nine digits: a number of that size needs no look at its range. */
+const SHORT_NUMBER = 10;
+
 /**
  * Decodes RESP2 and RESP3 from chunks of any size. Every byte is looked at once: what a chunk leaves unfinished is
  * kept (a line's beginning, a string's bytes, a frame per open aggregate) and never read again.
@@ -158,7 +161,7 @@ export class Decoder {
       if (type === BULK || type === INTEGER || type === ARRAY) {
         let next = at + 1;
         let size = 0;
-        const stop = at + 10 < length ? at + 10 : length;
+        const stop = at + SHORT_NUMBER < length ? at + SHORT_NUMBER : length;
         while (next < stop) {
           const digit = (chunk[next] as number) - ZERO;
           if (digit < 0 || digit > 9) break;
@@ -226,7 +229,7 @@ export class Decoder {
         this.#sink.onReply(done);
         return;
       }
-      if (top.type === ARRAY) top.items.push(done);
+      if (top.type === ARRAY) top.items[top.count++] = done;
       else this.#add(top, done);
       if (--top.remaining > 0) return;
       if (top.streamed) refuseLength(top.type, this.#limitOf(top.type), top.offset);
@@ -462,7 +465,7 @@ export class Decoder {
   #add(top: Frame, value: Reply): void {
     top.add(value);
     // The kind of a push is text, the rest is not known to be.
-    if (top.type === PUSH && top.items.length === 1) this.#buffers = true;
+    if (top.type === PUSH && top.count === 1) this.#buffers = true;
   }
 
   /** Ends what is no element of the aggregate around it: a push goes out on its own, an attribute is dropped. */

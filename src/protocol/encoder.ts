@@ -1,11 +1,6 @@
 import { OptionsError } from "../base/errors.ts";
+import type { Payload } from "../base/transport.ts";
 import { latin1Text, writeUtf8 } from "./text.ts";
-
-/**
- * A whole encoded command. A string holds one byte per character (latin1), so a batch of commands is one string and
- * one socket write; large arguments stand between strings by reference.
- */
-export type Payload = string | readonly (string | Buffer)[];
 
 /** What can stand as an argument: text goes out as UTF-8, bytes as they are, numbers in decimal. */
 export type EncodableArg = string | Uint8Array | number | bigint;
@@ -73,7 +68,7 @@ export function encodeCommand(name: string, opening: string, args: readonly Enco
       text = "";
     } else {
       const size = bytes.length;
-      text += size < 1024 ? (prefixes[size] as string) : `\r\n$${size}\r\n`;
+      text += size < prefixes.length ? (prefixes[size] as string) : `\r\n$${size}\r\n`;
       text += bytes;
     }
   }
@@ -90,7 +85,7 @@ export function encodeCommand(name: string, opening: string, args: readonly Enco
 function encodeAscii(opening: string, args: readonly EncodableArg[]): string | null {
   let text = opening;
   for (const arg of args) {
-    if (typeof arg !== "string" || arg.length >= 1024) return null;
+    if (typeof arg !== "string" || arg.length >= prefixes.length) return null;
     text += prefixes[arg.length] as string;
     text += arg;
   }

@@ -6,6 +6,11 @@ import { CR, LF, MINUS, STREAMED, ZERO } from "./wire.ts";
 const LOWEST_INTEGER = -(2n ** 63n);
 const HIGHEST_INTEGER = 2n ** 63n - 1n;
 const PLUS = 0x2b;
+const DOT = 0x2e;
+/** Fifteen digits and a point. */
+const SHORT_DECIMAL = 16;
+/** `-1.7976931348623157e+308`: the longest that a server writes. */
+const LONGEST_DOUBLE = 24;
 
 /** A length: digits only. Numbers of more than 15 digits come back as Infinity, which is above every limit. */
 export function readLength(line: Buffer, start: number, end: number): number | undefined {
@@ -45,7 +50,7 @@ export function readBigNumber(line: Buffer, start: number, end: number): bigint 
 function readShortDecimal(line: Buffer, start: number, end: number): number | undefined {
   const negative = line[start] === MINUS;
   const first = negative ? start + 1 : start;
-  if (end - first > 16 || first === end) return undefined;
+  if (end - first > SHORT_DECIMAL || first === end) return undefined;
   let digits = 0;
   let scale = 1;
   let point = false;
@@ -54,7 +59,7 @@ function readShortDecimal(line: Buffer, start: number, end: number): number | un
     if (digit >= 0 && digit <= 9) {
       digits = digits * 10 + digit;
       if (point) scale *= 10;
-    } else if (digit === -2 && !point && at > first && at + 1 < end) {
+    } else if (line[at] === DOT && !point && at > first && at + 1 < end) {
       point = true;
     } else {
       return undefined;
@@ -86,7 +91,8 @@ export function readBoolean(line: Buffer, start: number, end: number): boolean |
 
 /** Where the CR of a line is that is whole and short, as scores are; -1 for any other. */
 export function shortLineEnd(chunk: Buffer, from: number, length: number): number {
-  const stop = from + 24 < length - 1 ? from + 24 : length - 1;
+  const last = from + LONGEST_DOUBLE;
+  const stop = last < length - 1 ? last : length - 1;
   let at = from;
   while (at < stop && chunk[at] !== CR) at++;
   return at < stop && chunk[at + 1] === LF ? at : -1;

@@ -6,5 +6,37 @@
  */
 export type { ServerConfig } from "./config.ts";
 export { TestServerError, type TestServerErrorCode } from "./errors.ts";
+export { FaultProxyError } from "./fault-proxy/error.ts";
+export type { Fault } from "./fault-proxy/fault.ts";
+export type {
+  CommandScope,
+  FaultDirection,
+  FaultKind,
+  FaultOptions,
+  FaultScope,
+  FaultTime,
+  LinkScope,
+  PushItem,
+} from "./fault-proxy/options.ts";
+export {
+  startFaultProxy,
+  type FaultArguments,
+  type FaultProxy,
+  type FaultProxyOptions,
+  type FaultProxyTarget,
+} from "./fault-proxy/proxy.ts";
 export { findServer, type ServerBinary } from "./find.ts";
 export { startServer, type StartServerOptions, type TestServer, type TestTls, type TestTlsOptions } from "./server.ts";
+export {
+  SimulatedNetwork,
+  type Link,
+  type LinkDirection,
+  type Peer,
+  type PeerListener,
+  type Weather,
+} from "./simulation/network.ts";
+export { Random } from "./simulation/random.ts";
+export { SimulatedServer, type ExecutionListener } from "./simulation/server.ts";
+export { type Session } from "./simulation/session.ts";
+export { Timeline } from "./simulation/timeline.ts";
+export { SimulatedWorld } from "./simulation/world.ts";

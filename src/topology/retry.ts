@@ -107,7 +107,8 @@ export class Retrier implements RetryPolicy {
     if (verdict === "never" || !this.#queue.hasRoom) return false;
     const { retry } = this.#settings;
     if (verdict === "attempts" && request.attempts >= retry.attempts) return false;
-    const delay = error.outcome === "not-sent" ? 0 : backoffDelay(retry, request.attempts + 1);
+    const delay =
+      error.outcome === "not-sent" ? 0 : backoffDelay(retry, request.attempts + 1, this.#queue.clock.random());
     if (this.#queue.clock.now() + delay >= request.deadline) return false;
     if (events.commandRetried.hasSubscribers) {
       events.commandRetried.publish({

@@ -92,6 +92,7 @@ const refused: [unknown, string, ...string[]][] = [
   [{ clientName: "é" }, "clientName", "printable ASCII"],
   [{ clientName: "" }, "clientName", "leave it out for no name"],
   [{ leakThreshold: -1 }, "leakThreshold", "0 is for no report"],
+  [{ environment: { clock: {} } as never }, "environment", "clock and dialler"],
   [{ maxConection: 1 }, "maxConection", "unknown option maxConection", "did you mean maxConnections?"],
   [{ Timeout: 1 }, "Timeout", "the known ones are host, port"],
   [{ PORT: 1 }, "PORT", "did you mean port?"],
@@ -137,6 +138,7 @@ test("nothing given resolves to the documented defaults", () => {
     decodeResponses: true,
     clientName: null,
     leakThreshold: 0,
+    environment: null,
   });
 });
 

@@ -20,6 +20,10 @@ class SteppedClock implements Clock {
     return this.#now;
   }
 
+  random(): number {
+    return 0.5;
+  }
+
   schedule(callback: () => void, delay: number): Timer {
     const due = { at: this.#now + delay, callback };
     this.#due = due;

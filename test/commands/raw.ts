@@ -1,7 +1,7 @@
 import { connect, type Socket } from "node:net";
 import { ServerError } from "../../src/base/errors.ts";
 import { Decoder } from "../../src/protocol/decoder.ts";
-import type { Payload } from "../../src/protocol/encoder.ts";
+import type { Payload } from "../../src/base/transport.ts";
 import type { Reply } from "../../src/protocol/reply.ts";
 import { buildCall } from "../../src/commands/call.ts";
 import { attachCommands, type Dispatcher } from "../../src/commands/methods.ts";

@@ -109,7 +109,7 @@ test("docs/observability.md tells of every channel that is published on, and of 
   const onPage = [...text.matchAll(/^\| `(respool:[\w:]+)` \|/gm)].map(([, channel]) => channel);
   assert.deepEqual(new Set(onPage), new Set(published.map(([, , channel]) => channel)));
 
-  const [, reasons = ""] = /export type CloseReason =(.*?);/s.exec(read("src/connection/connection.ts")) ?? [];
+  const [, reasons = ""] = /export type CloseReason =(.*?);/s.exec(read("src/connection/lost.ts")) ?? [];
   const known = [...reasons.matchAll(/^ *\| "([\w-]+)"/gm)].map(([, reason]) => reason);
   assert.ok(known.length > 0);
   assert.deepEqual(

@@ -127,6 +127,12 @@ test("each limit is exact, in any chunks", () => {
   }
 });
 
+test("a streamed array has the elements that came, and no room beside them", () => {
+  for (const maxAggregateLength of [1, 20, 100, 5000]) {
+    assert.deepEqual(decodeCut(Buffer.from("*?\r\n:1\r\n.\r\n"), [], [], { maxAggregateLength }).replies, [[1]]);
+  }
+});
+
 test("a value that fits in no string is refused with the way out, and taken as a Buffer", () => {
   const header = Buffer.from("$536870912\r\n");
   assert.throws(() => decodeCut(header, [], [false]), /can be read as a Buffer/);

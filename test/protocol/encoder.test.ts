@@ -2,13 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import fc from "fast-check";
 import { OptionsError } from "../../src/base/errors.ts";
-import {
-  type EncodableArg,
-  encodeCommand,
-  encodeOpening,
-  type Payload,
-  payloadBytes,
-} from "../../src/protocol/encoder.ts";
+import type { Payload } from "../../src/base/transport.ts";
+import { type EncodableArg, encodeCommand, encodeOpening, payloadBytes } from "../../src/protocol/encoder.ts";
 import { decodeCut } from "./wire-tree.ts";
 
 /** The bytes as the connection writes them. */

@@ -1,8 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
 import type { ResolvedOptions } from "../../base/options.ts";
+import type { Dialler } from "../../base/transport.ts";
 import type { Request } from "../../commands/request.ts";
 import { openConnection } from "../../connection/open.ts";
-import type { Dialler } from "../../connection/transport.ts";
 import { NodePool } from "../../pool/node-pool.ts";
 import type { Topology } from "../topology.ts";
 

@@ -1,9 +1,13 @@
-import type { Payload } from "../protocol/encoder.ts";
+/** Where a server listens. */
+export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string };
 
 /**
- * A byte stream to one server, the only thing that a connection knows of the network. Made by `socket.ts` (TCP, TLS, unix
- * socket); a simulation makes its own.
+ * What goes out in one write. A string holds one byte per character (latin1), so a batch of commands is one string and one socket
+ * write; large arguments stand between strings by reference.
  */
+export type Payload = string | readonly (string | Buffer)[];
+
+/** A byte stream to one server, the only thing that a connection knows of the network: TCP, TLS, a unix socket, a simulation. */
 export interface Transport {
   /** Sends bytes. Returns false when more is to wait for `onDrain`. */
   write(data: Payload): boolean;
@@ -20,7 +24,8 @@ export interface TransportListener {
   onClose(error: Error | null): void;
 }
 
-/** Opens a transport. Rejects with a ConnectError. */
+/** Opens transports to one server. */
 export interface Dialler {
+  /** Rejects with an error that says why: a ConnectError, or one with the system's code, such as ECONNREFUSED. */
   dial(listener: TransportListener, signal: AbortSignal): Promise<Transport>;
 }

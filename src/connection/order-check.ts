@@ -1,0 +1,68 @@
+import { buildCall } from "../commands/call.ts";
+import { Request } from "../commands/request.ts";
+import type { Reply } from "../protocol/reply.ts";
+import { ServerError } from "../base/errors.ts";
+
+/**
+ * A shared connection is checked after so many commands: a mistake of the server, or of something in between, is found before it
+ * has given that many callers each other's replies. It costs one ECHO for them all.
+ */
+const EVERY = 512;
+/** A whole number that no connection comes to: what is counted down must not be Infinity, which would be an object. */
+const NEVER = 2 ** 30;
+
+/**
+ * Checks that the replies on a shared connection still belong to their commands. Redis numbers neither, so a reply too many or too
+ * few gives every later caller somebody else's data. An ECHO of a word that nobody else has stands at a known place now and
+ * then, and right after anything odd; another reply in its place proves that the order is lost.
+ */
+export class OrderCheck {
+  #probe: Request | null = null;
+  #word = "";
+  #watched = false;
+
+  /** The ECHO that is on its way. */
+  get probe(): Request | null {
+    return this.#probe;
+  }
+
+  /** Begins to check, for a connection that many share; or ends it, for one that somebody has alone. */
+  watch(on: boolean): void {
+    this.#watched = on;
+  }
+
+  /** How many commands there are to be before the next ECHO. */
+  get interval(): number {
+    return this.#watched ? EVERY : NEVER;
+  }
+
+  /** Whether an ECHO may be sent now. */
+  get mayProbe(): boolean {
+    return this.#watched && this.#probe === null;
+  }
+
+  /** The ECHO, with what it must answer. `random` in [0, 1) makes it a word that no data holds. */
+  makeProbe(random: number, now: number, timeout: number): Request {
+    this.#word = `respool:${random.toString(36).slice(2)}`;
+    const call = buildCall("ECHO", [this.#word]);
+    // Its route is that of few commands: the connection looks for it among those only.
+    const probe = new Request(call.spec, call.args, call.payload, null, "lease", null);
+    probe.timeout = timeout;
+    probe.deadline = now + timeout;
+    this.#probe = probe;
+    // Its promise is nobody's.
+    probe.start().catch(() => {});
+    return probe;
+  }
+
+  /** Whether the reply in the ECHO's place is its own. */
+  passes(reply: Reply): boolean {
+    this.#probe = null;
+    if (reply instanceof ServerError) {
+      // An error has no word in it. Where the user may not ECHO there is nothing more to try.
+      if (reply.code === "NOPERM") this.#watched = false;
+      return true;
+    }
+    return reply === this.#word;
+  }
+}

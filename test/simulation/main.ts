@@ -1,0 +1,56 @@
+/**
+ * Runs seeds in this process and tells its parent, or the terminal, about them: one line of JSON per message.
+ * scripts/simulate.mjs bundles it, with a planted bug where that is asked for, and runs one per processor.
+ *
+ *     node main.mjs FROM STEP COUNT OPERATIONS [--until-failure]
+ */
+import { makePlan } from "./plan.ts";
+import { Player } from "./player.ts";
+import { shrink, traceOf } from "./shrink.ts";
+
+/** After so many seeds a message says how far it is. */
+const REPORT_EVERY = 20;
+
+function say(message: object): void {
+  process.stdout.write(`${JSON.stringify(message)}\n`);
+}
+
+async function main(): Promise<void> {
+  const [from = 1, step = 1, count = 1, operations = 100] = process.argv.slice(2, 6).map(Number);
+  const outcomes: Record<string, number> = {};
+  let events = 0;
+  let time = 0;
+  let faults = 0;
+  for (let n = 0; n < count; n++) {
+    const seed = from + n * step;
+    const plan = makePlan(seed, operations);
+    const report = await new Player(plan, false).play();
+    events += report.events;
+    time += report.time;
+    faults += plan.steps.length - operations;
+    for (const { state, outcome } of report.ledger.operations) {
+      const name = state === "succeeded" ? "succeeded" : String(outcome);
+      outcomes[name] = (outcomes[name] ?? 0) + 1;
+    }
+    const [violation] = report.ledger.violations;
+    if (violation !== undefined) {
+      if (process.argv.includes("--until-failure")) return say({ kind: "found", seed, tried: n + 1, violation });
+      const small = await shrink(plan, violation);
+      const { trace } = await traceOf(small.plan);
+      say({
+        kind: "failure",
+        seed,
+        violation: small.violation,
+        options: plan.options,
+        steps: small.plan.steps.length,
+        of: plan.steps.length,
+        trace,
+      });
+      return;
+    }
+    if ((n + 1) % REPORT_EVERY === 0 || n + 1 === count)
+      say({ kind: "progress", seeds: n + 1, outcomes, events, time, faults });
+  }
+}
+
+await main();
