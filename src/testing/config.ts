@@ -15,6 +15,8 @@ export interface ConfigParts {
   readonly password: string | undefined;
   /** Whether clients have to, may or need not show a certificate; undefined: no TLS. */
   readonly clientCertificate: "required" | "optional" | "none" | undefined;
+  /** Whole lines, before those of `config`. */
+  readonly directives: readonly string[];
   readonly config: ServerConfig;
 }
 
@@ -32,7 +34,13 @@ const RESERVED: Readonly<Record<string, string>> = {
 };
 
 /** File names of the certificates in the server's directory. */
-export const CERTIFICATE_FILES = { ca: "ca.crt", cert: "server.crt", key: "server.key" } as const;
+export const CERTIFICATE_FILES = {
+  ca: "ca.crt",
+  cert: "server.crt",
+  key: "server.key",
+  clientCert: "client.crt",
+  clientKey: "client.key",
+} as const;
 
 /** Refuses what would start something else than was asked for. */
 export function checkConfig(config: ServerConfig): void {
@@ -80,6 +88,7 @@ export function configText(parts: ConfigParts): string {
       `tls-key-file ${quote(join(parts.directory, CERTIFICATE_FILES.key))}`,
     );
   }
+  lines.push(...parts.directives);
   for (const [name, value] of Object.entries({ save: "", appendonly: "no", ...parts.config })) {
     for (const one of typeof value === "object" ? value : [value]) lines.push(`${name} ${one === "" ? '""' : one}`);
   }
@@ -92,10 +101,13 @@ export function certificateFiles(certificates: CertificateSet): Record<string, s
     [CERTIFICATE_FILES.ca]: certificates.ca,
     [CERTIFICATE_FILES.cert]: certificates.server.cert,
     [CERTIFICATE_FILES.key]: certificates.server.key,
+    [CERTIFICATE_FILES.clientCert]: certificates.client.cert,
+    [CERTIFICATE_FILES.clientKey]: certificates.client.key,
   };
 }
 
-function quote(text: string): string {
+/** Text as the configuration file takes it, whatever characters it has. */
+export function quote(text: string): string {
   const escaped = Buffer.from(text)
     .toString("latin1")
     .replace(/[\0-\x1f"\\\x7f-\xff]/g, (char) => {

@@ -3,7 +3,8 @@ export type TestServerErrorCode =
   | "ERR_SERVER_NOT_FOUND"
   | "ERR_SERVER_OPTIONS"
   | "ERR_SERVER_START"
-  | "ERR_SERVER_STOPPED";
+  | "ERR_SERVER_STOPPED"
+  | "ERR_SERVER_TOPOLOGY";
 
 /** A test server could not be found, started or reached. */
 export class TestServerError extends Error {

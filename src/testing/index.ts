@@ -4,6 +4,10 @@
  * @see docs/testing.md
  * @packageDocumentation
  */
+export { startCluster } from "./cluster/cluster.ts";
+export type { StartClusterOptions } from "./cluster/options.ts";
+export type { SlotMove } from "./cluster/slot-move.ts";
+export type { ClusterNode, TestCluster } from "./cluster/test-cluster.ts";
 export type { ServerConfig } from "./config.ts";
 export { TestServerError, type TestServerErrorCode } from "./errors.ts";
 export { FaultProxyError } from "./fault-proxy/error.ts";

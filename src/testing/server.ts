@@ -6,9 +6,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { type CertificateSet, issueCertificates } from "./certificate.ts";
 import { bindAddresses, certificateFiles, checkConfig, configText, type ServerConfig } from "./config.ts";
 import { TestServerError } from "./errors.ts";
+import { exchange, type Words } from "./exchange.ts";
 import { findServer } from "./find.ts";
 import { freePort } from "./ports.ts";
-import { ask } from "./probe.ts";
 import { SupervisedProcess } from "./process.ts";
 
 /** How to start a server; times in ms. */
@@ -92,14 +92,32 @@ const LONGEST_PATH = 100;
  * @throws TestServerError `ERR_SERVER_NOT_FOUND`, `ERR_SERVER_OPTIONS`, or `ERR_SERVER_START` with the last lines of its log
  * @see docs/testing.md
  */
-export async function startServer(options: StartServerOptions = {}): Promise<TestServer> {
+export function startServer(options: StartServerOptions = {}): Promise<TestServer> {
+  return launchServer(options);
+}
+
+/** What a server is beyond a plain one, such as a node of a cluster. */
+export interface ServerRole {
+  /** Further arguments of the program. */
+  readonly arguments?: readonly string[];
+  /** Further lines of the configuration file; asked for before each attempt, as they may name a port that is free. */
+  readonly directives?: () => Promise<readonly string[]>;
+  /** Certificates that it shares with others, instead of its own. */
+  readonly certificates?: CertificateSet | undefined;
+  /** What it is told after each start; a refusal does not matter. */
+  readonly greeting?: readonly Words[];
+}
+
+/** `startServer`, for a server in a role. */
+export async function launchServer(options: StartServerOptions, role: ServerRole = {}): Promise<RunningServer> {
   checkOptions(options);
   const binary = findServer();
   // Short names, for the unix socket's path has to fit, and macOS's temporary folder has a long one.
   const directory = join(tmpdir(), `respool-${randomBytes(6).toString("hex")}`);
-  const process = await SupervisedProcess.open(directory, [binary.path, join(directory, "server.conf")]);
+  const command = [binary.path, join(directory, "server.conf"), ...(role.arguments ?? [])] as const;
+  const process = await SupervisedProcess.open(directory, command);
   try {
-    const server = new RunningServer(options, process);
+    const server = new RunningServer(options, process, role);
     await server.launch();
     return server;
   } catch (error) {
@@ -108,19 +126,23 @@ export async function startServer(options: StartServerOptions = {}): Promise<Tes
   }
 }
 
-class RunningServer implements TestServer {
+/** The server that `startServer` returns. */
+export class RunningServer implements TestServer {
   readonly host: string;
   readonly path: string;
   readonly password: string | undefined;
   readonly tls: TestTls | undefined;
   #port: number;
+  #isPaused = false;
   #stopping: Promise<void> | undefined;
   readonly #options: StartServerOptions;
+  readonly #role: ServerRole;
   readonly #process: SupervisedProcess;
   readonly #certificates: CertificateSet | undefined;
 
-  constructor(options: StartServerOptions, process: SupervisedProcess) {
+  constructor(options: StartServerOptions, process: SupervisedProcess, role: ServerRole) {
     this.#options = options;
+    this.#role = role;
     this.#process = process;
     this.host = options.host ?? "127.0.0.1";
     this.#port = options.port ?? 0;
@@ -128,8 +150,7 @@ class RunningServer implements TestServer {
     this.path = typeof options.unixSocket === "string" ? options.unixSocket : join(process.directory, "s");
     checkPath(this.path);
     if (options.tls !== undefined && options.tls !== false) {
-      const names = (options.tls === true ? undefined : options.tls.names) ?? ["localhost", "127.0.0.1", "::1"];
-      this.#certificates = issueCertificates(names);
+      this.#certificates = role.certificates ?? certificatesFor(options.tls);
       this.tls = { ca: this.#certificates.ca, ...this.#certificates.client };
     }
   }
@@ -140,6 +161,11 @@ class RunningServer implements TestServer {
 
   get pid(): number | undefined {
     return this.#process.pid;
+  }
+
+  /** Whether it runs and is not paused, so that a reply can be waited for. */
+  get isAnswering(): boolean {
+    return this.pid !== undefined && !this.#isPaused;
   }
 
   get url(): string {
@@ -154,7 +180,8 @@ class RunningServer implements TestServer {
     if (this.#options.port !== undefined) return this.#launchAt(this.#options.port);
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.#launchAt(await freePort(this.host));
+        await this.#launchAt(await freePort(this.host));
+        return;
       } catch (error) {
         if (!isPortTaken(error) || attempt === PORT_ATTEMPTS) throw error;
       }
@@ -170,18 +197,21 @@ class RunningServer implements TestServer {
   async kill(): Promise<void> {
     this.#checkUsable("killed");
     await this.#process.stop("SIGKILL");
+    this.#isPaused = false;
   }
 
   async restart(options: { readonly keepData?: boolean } = {}): Promise<void> {
     this.#checkUsable("restarted");
     if (options.keepData === true) await this.#save();
     await this.#process.stop();
+    this.#isPaused = false;
     const dump = String(this.#options.config?.["dbfilename"] ?? "dump.rdb");
     if (options.keepData !== true && this.#isVolatile) await rm(join(this.#process.directory, dump), { force: true });
     const deadline = Date.now() + RESTART_PATIENCE;
     for (;;) {
       try {
-        return await this.#launchAt(this.#port);
+        // With the file as it is: the server may have rewritten it (CONFIG REWRITE), and Sentinel keeps its state there.
+        return await this.#run();
       } catch (error) {
         // Somebody else may hold the port for a moment, such as another test that looks for a free one.
         if (!isPortTaken(error) || Date.now() > deadline) throw error;
@@ -193,11 +223,13 @@ class RunningServer implements TestServer {
   pause(): void {
     this.#checkUsable("paused");
     this.#process.signal("SIGSTOP");
+    this.#isPaused = true;
   }
 
   resume(): void {
     this.#checkUsable("resumed");
     this.#process.signal("SIGCONT");
+    this.#isPaused = false;
   }
 
   log(): Promise<string> {
@@ -216,8 +248,9 @@ class RunningServer implements TestServer {
 
   async #save(): Promise<void> {
     if (!this.#process.signal("SIGCONT")) return;
-    const reply = await ask(this.path, this.password, "SAVE", 60_000);
-    if (reply !== "+OK") throw new TestServerError("ERR_SERVER_START", `the server did not save its data: ${reply}`);
+    const [reply] = await exchange(this, [["SAVE"]], 60_000);
+    if (reply !== "OK")
+      throw new TestServerError("ERR_SERVER_START", `the server did not save its data: ${String(reply)}`);
   }
 
   async #launchAt(port: number): Promise<void> {
@@ -231,9 +264,14 @@ class RunningServer implements TestServer {
       unixSocket: this.path,
       password: this.password,
       clientCertificate: this.tls === undefined ? undefined : clientCertificate,
+      directives: (await this.#role.directives?.()) ?? [],
       config,
     });
     await this.#writeFiles({ "server.conf": text });
+    await this.#run();
+  }
+
+  async #run(): Promise<void> {
     await this.#process.start();
     await this.#untilReady();
   }
@@ -245,8 +283,9 @@ class RunningServer implements TestServer {
     while (this.#process.state === "running" && Date.now() < deadline) {
       // By the unix socket, in a directory of our own: on the port another server might answer, and the server opens
       // its ports before the socket.
-      reply = await ask(this.path, this.password, "PING", 1000).catch(String);
-      if (reply === "+PONG") return;
+      const replies = await exchange(this, [["PING"], ...(this.#role.greeting ?? [])], 1000).catch((error) => [error]);
+      if (replies[0] === "PONG") return;
+      reply = String(replies[0]);
       await sleep(5);
     }
     const ended = this.#process.state !== "running";
@@ -280,6 +319,11 @@ class RunningServer implements TestServer {
     if (this.#stopping === undefined) return;
     throw new TestServerError("ERR_SERVER_STOPPED", `a server that was stopped cannot be ${done}: start another`);
   }
+}
+
+/** Certificates of an authority of their own, for the names that `tls` gives. */
+export function certificatesFor(tls: true | TestTlsOptions): CertificateSet {
+  return issueCertificates((tls === true ? undefined : tls.names) ?? ["localhost", "127.0.0.1", "::1"]);
 }
 
 function isPortTaken(error: unknown): boolean {
