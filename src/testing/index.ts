@@ -30,6 +30,8 @@ export {
   type FaultProxyTarget,
 } from "./fault-proxy/proxy.ts";
 export { findServer, type ServerBinary } from "./find.ts";
+export type { StartSentinelsOptions } from "./sentinel/options.ts";
+export { startSentinels, type TestSentinels } from "./sentinel/sentinels.ts";
 export { startServer, type StartServerOptions, type TestServer, type TestTls, type TestTlsOptions } from "./server.ts";
 export {
   SimulatedNetwork,
