@@ -34,6 +34,8 @@ function printTable(file: FactsFile): string {
     ...typeRows,
     `];\n\n/** One row per command. */\nexport const rows: readonly Row[] = [`,
     ...rows,
+    `];\n\n/** How a cluster spreads commands: name, request policy, response policy. */\nexport const spreads: readonly (readonly [string, string, string])[] = [`,
+    ...file.commands.flatMap(printSpread),
     `];\n`,
   ].join("\n");
 }
@@ -49,6 +51,12 @@ function printRow(facts: Facts, types: ReadonlyMap<string, string>, keyList: (ke
       : `{ at: ${JSON.stringify(blockPosition(facts.nodes, blocks.argument))}, scale: ${blocks.scale} }`;
   const texts = [JSON.stringify(grammar), JSON.stringify(reply), block, JSON.stringify(facts.rules.join(" ; "))];
   return `  [${JSON.stringify(name)}, "${code}", ${keyList(keyPositions(facts.nodes))}, ${signature.quick}, ${texts.join(", ")}],`;
+}
+
+function printSpread({ name, cluster }: Facts): string[] {
+  if (cluster === null) return [];
+  const [request = "", response = ""] = cluster.split(" ");
+  return [`  [${JSON.stringify(name)}, ${JSON.stringify(request)}, ${JSON.stringify(response)}],`];
 }
 
 function main(): void {

@@ -12,6 +12,7 @@ export const events: Readonly<Record<EventName, ReturnType<typeof channel>>> = {
   commandRetried: channel("respool:command:retried"),
   leaseLeaked: channel("respool:lease:leaked"),
   subscriptionGap: channel("respool:subscription:gap"),
+  topologyChanged: channel("respool:topology:changed"),
 };
 
 /** The names of the channels, without their prefix. */
@@ -22,4 +23,5 @@ export type EventName =
   | "connectionRestored"
   | "commandRetried"
   | "leaseLeaked"
-  | "subscriptionGap";
+  | "subscriptionGap"
+  | "topologyChanged";

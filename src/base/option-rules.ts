@@ -115,8 +115,21 @@ export const optionNames = [
   "decodeResponses",
   "clientName",
   "leakThreshold",
+  "lookup",
+  "replicas",
+  "readFrom",
+  "zone",
   "environment",
 ] as const;
+
+/** Where reads may go. */
+export const readChoices = ["primary", "replica", "preferReplica", "nearest"] as const;
+
+/** The number options of clusters and sentinels. */
+export const topologyOptions: Readonly<Record<"refreshInterval" | "maxTotalConnections", NumberOption>> = {
+  refreshInterval: limit(60_000, { min: 0, remedy: "0 is for never" }),
+  maxTotalConnections: count("connections", 1000, 1, 1_000_000),
+};
 
 /** The options that may stand in a URL's query. */
 export const queryOptions: readonly string[] = optionNames.filter(
@@ -131,6 +144,8 @@ export const queryOptions: readonly string[] = optionNames.filter(
       "tls",
       "retry",
       "reconnect",
+      "lookup",
+      "replicas",
       "environment",
     ].includes(name),
 );

@@ -1,4 +1,4 @@
-import { isIP, isIPv6 } from "node:net";
+import { isIP, isIPv6, type LookupFunction } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { inspect } from "node:util";
 import { resolveCredentials, type CredentialsProvider } from "./credentials.ts";
@@ -7,13 +7,14 @@ import { OptionsError } from "./errors.ts";
 import {
   numberOptions,
   optionNames,
+  readChoices,
   reconnectOptions,
   retryEffects,
   retryOptions,
   type NumberOption,
   type NumberOptionName,
 } from "./option-rules.ts";
-import type { Endpoint } from "./transport.ts";
+import type { Endpoint, TcpEndpoint } from "./transport.ts";
 import { parseUrl } from "./url.ts";
 import { refuse, validateBoolean, validateChoice, validateNumber, validateObject } from "./validate.ts";
 
@@ -105,9 +106,31 @@ export interface RedisOptions {
   clientName?: string | undefined;
   /** Reports a lease that is held for longer, ms; 0 for no report. Default 0. */
   leakThreshold?: number | undefined;
+  /** Resolves host names instead of `node:dns`; as the option of `net.connect`. Default: the system's. */
+  lookup?: LookupFunction | undefined;
+  /** Replicas of the server, for `readFrom`: URLs or `{ host, port }`. Default: none. */
+  replicas?: readonly (string | URL | NodeAddress)[] | undefined;
+  /** Where commands that only read may go: they may be older than what was written. Default `primary`. See docs/replicas.md. */
+  readFrom?: ReadFrom | undefined;
+  /** The availability zone of this process: among the nearest replicas those in it come first. No default. */
+  zone?: string | undefined;
   /** Time, chance and network: for tests, which can simulate them. Default: those of the process. See docs/testing.md. */
   environment?: Environment | undefined;
 }
+
+/** Where one of several servers is. */
+export interface NodeAddress {
+  /** Name or address. Default `localhost`. */
+  host?: string | undefined;
+  /** TCP port. Default 6379; of a sentinel 26379. */
+  port?: number | undefined;
+}
+
+/**
+ * Where commands that only read go: to the `primary`; to a `replica` or nowhere; to a replica, or the primary while there is none
+ * (`preferReplica`); to whichever of them answers fastest (`nearest`).
+ */
+export type ReadFrom = (typeof readChoices)[number];
 
 /** The pauses and limits of retries, all set. */
 export type ResolvedRetry = { readonly [Name in keyof RetryOptions]-?: NonNullable<RetryOptions[Name]> };
@@ -133,6 +156,12 @@ export interface ResolvedOptions extends Readonly<Record<NumberName, number>> {
   readonly reconnect: ResolvedReconnect;
   readonly decodeResponses: boolean;
   readonly clientName: string | null;
+  readonly lookup: LookupFunction | null;
+  readonly replicas: readonly TcpEndpoint[];
+  readonly readFrom: ReadFrom;
+  readonly zone: string | null;
+  /** Whether connections are told that they may read from a replica of a cluster (READONLY). Set by the topology. */
+  readonly readsReplica: boolean;
   /** null for the process's own. */
   readonly environment: Environment | null;
 }
@@ -176,6 +205,8 @@ export function resolveOptions(input?: string | URL | RedisOptions, extra?: Redi
     reconnect: resolveReconnect(has("reconnect") ? given["reconnect"] : {}),
     decodeResponses: has("decodeResponses") ? validateBoolean("decodeResponses", given["decodeResponses"]) : true,
     clientName: has("clientName") ? resolveClientName(given["clientName"]) : null,
+    ...resolveReads(given),
+    lookup: has("lookup") ? resolveLookup(given["lookup"]) : null,
     environment: has("environment") ? resolveEnvironment(given["environment"]) : null,
   });
 }
@@ -196,10 +227,11 @@ export function resolveRetry(value: unknown, base: ResolvedRetry = defaultRetry)
   });
 }
 
-type Given = Record<string, unknown>;
+/** Options by name, not checked. */
+export type Given = Record<string, unknown>;
 
 /** A copy without the names that are undefined; later ones go first. Without a prototype, so that no name is there by inheritance. */
-function defined(...all: readonly object[]): Given {
+export function defined(...all: readonly object[]): Given {
   const copy = Object.create(null) as Given;
   for (const options of all) {
     for (const [name, value] of Object.entries(options)) if (value !== undefined) copy[name] = value;
@@ -210,7 +242,12 @@ function defined(...all: readonly object[]): Given {
 function gather(input: unknown, extra: unknown): { options: Given; secure: boolean } {
   const more = extra === undefined ? {} : validateObject("options", extra, optionNames);
   if (typeof input === "string" || input instanceof URL) {
-    const { options, secure } = parseUrl(String(input));
+    const { options, secure, kind } = parseUrl(String(input));
+    if (kind === "cluster" || kind === "sentinel")
+      throw new OptionsError(
+        "url",
+        `a URL of a ${kind} leads to several servers, and one is expected here: pass it to new Redis()`,
+      );
     return { options: defined(options, more), secure };
   }
   if (typeof input !== "object" && input !== undefined) {
@@ -230,9 +267,45 @@ function resolveEndpoint(given: Given): Endpoint {
     }
     return Object.freeze({ path });
   }
-  const host = "host" in given ? resolveHost(given["host"]) : "localhost";
-  const port = "port" in given ? validateNumber("port", given["port"], numberOptions.port) : numberOptions.port.default;
+  return resolveAddress(given, numberOptions.port.default);
+}
+
+/** Checks host and port. */
+export function resolveAddress(given: Given, defaultPort: number): TcpEndpoint {
+  const host = given["host"] === undefined ? "localhost" : resolveHost(given["host"]);
+  const port = given["port"] === undefined ? defaultPort : validateNumber("port", given["port"], numberOptions.port);
   return Object.freeze({ host, port });
+}
+
+/** Checks a list of servers: each a URL that says no more than where it is, or `{ host, port }`. */
+export function resolveAddresses(option: string, value: unknown, defaultPort: number): TcpEndpoint[] {
+  if (!Array.isArray(value)) refuse(option, "an array of URLs or { host, port }", value);
+  return value.map((each: unknown, index) => {
+    const name = `${option}[${index}]`;
+    if (typeof each !== "string" && !(each instanceof URL))
+      return resolveAddress(validateObject(name, each, ["host", "port"]), defaultPort);
+    const { options, kind } = parseUrl(String(each));
+    const more = Object.keys(options).filter((key) => key !== "host" && key !== "port");
+    if (kind === "server" && more.length === 0) return resolveAddress(options, defaultPort);
+    const remedy = "user, password, database and all else hold for every node: set them in the options";
+    throw new OptionsError(name, `${name} must say where a node is and no more, such as redis://host:7000: ${remedy}`);
+  });
+}
+
+function resolveReads(given: Given): Pick<ResolvedOptions, "replicas" | "readFrom" | "zone" | "readsReplica"> {
+  const { replicas, readFrom, zone } = given;
+  if (zone !== undefined && (typeof zone !== "string" || zone === "")) refuse("zone", "the name of a zone", zone);
+  return {
+    replicas: replicas === undefined ? [] : resolveAddresses("replicas", replicas, numberOptions.port.default),
+    readFrom: readFrom === undefined ? "primary" : validateChoice("readFrom", readFrom, readChoices),
+    zone: zone === undefined ? null : (zone as string),
+    readsReplica: false,
+  };
+}
+
+function resolveLookup(value: unknown): LookupFunction {
+  if (typeof value !== "function") refuse("lookup", "a function such as dns.lookup", value);
+  return value as LookupFunction;
 }
 
 function resolveHost(host: unknown): string {
@@ -248,7 +321,8 @@ function resolveHost(host: unknown): string {
   return host;
 }
 
-function nodeOf(endpoint: Endpoint): string {
+/** How a server is called in messages and statistics: `host:port`, or the path of its unix socket. */
+export function nodeOf(endpoint: Endpoint): string {
   if ("path" in endpoint) return endpoint.path;
   const { host, port } = endpoint;
   return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;

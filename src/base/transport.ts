@@ -1,5 +1,11 @@
+/** A server's name or address, and its TCP port. */
+export interface TcpEndpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
 /** Where a server listens. */
-export type Endpoint = { readonly host: string; readonly port: number } | { readonly path: string };
+export type Endpoint = TcpEndpoint | { readonly path: string };
 
 /**
  * What goes out in one write. A string holds one byte per character (latin1), so a batch of commands is one string and one socket

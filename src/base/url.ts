@@ -8,18 +8,34 @@ export interface UrlOptions {
   secure: boolean;
   /** Options by name, values of the right type but not checked. */
   options: Record<string, unknown>;
+  kind: UrlKind;
+  /** The nodes of a cluster, or the sentinels: `{ host, port }`, not checked. */
+  nodes: Record<string, unknown>[];
+  /** The name that the sentinels know the primary by; empty elsewhere. */
+  name: string;
 }
 
-type Scheme = { readonly secure: boolean; readonly unix: boolean };
+/** What a URL leads to. */
+export type UrlKind = "server" | "unix" | "cluster" | "sentinel";
+
+type Scheme = { readonly secure: boolean; readonly kind: UrlKind };
 
 const schemes: ReadonlyMap<string, Scheme> = new Map([
-  ["redis", { secure: false, unix: false }],
-  ["rediss", { secure: true, unix: false }],
-  ["valkey", { secure: false, unix: false }],
-  ["valkeys", { secure: true, unix: false }],
-  ["redis+unix", { secure: false, unix: true }],
-  ["valkey+unix", { secure: false, unix: true }],
-  ["unix", { secure: false, unix: true }],
+  ["redis", { secure: false, kind: "server" }],
+  ["rediss", { secure: true, kind: "server" }],
+  ["valkey", { secure: false, kind: "server" }],
+  ["valkeys", { secure: true, kind: "server" }],
+  ["redis+unix", { secure: false, kind: "unix" }],
+  ["valkey+unix", { secure: false, kind: "unix" }],
+  ["unix", { secure: false, kind: "unix" }],
+  ["redis+cluster", { secure: false, kind: "cluster" }],
+  ["rediss+cluster", { secure: true, kind: "cluster" }],
+  ["valkey+cluster", { secure: false, kind: "cluster" }],
+  ["valkeys+cluster", { secure: true, kind: "cluster" }],
+  ["redis+sentinel", { secure: false, kind: "sentinel" }],
+  ["rediss+sentinel", { secure: true, kind: "sentinel" }],
+  ["valkey+sentinel", { secure: false, kind: "sentinel" }],
+  ["valkeys+sentinel", { secure: true, kind: "sentinel" }],
 ]);
 
 const expected = "expected redis://[[user][:password]@]host[:port][/db] or unix:///path/to.sock";
@@ -38,17 +54,25 @@ export function parseUrl(text: string): UrlOptions {
   if (scheme === undefined) throw fail(text, `unknown scheme; known are ${[...schemes.keys()].join(", ")}`);
   const split = authority.lastIndexOf("@");
   // A "/", "?" or "#" in a password ends the authority early, and the "@" is left over behind it.
-  const stray = split === -1 && (scheme.unix ? authority !== "" : path.includes("@"));
+  const stray = split === -1 && (scheme.kind === "unix" ? authority !== "" : path.includes("@"));
   if (stray || query?.includes("@") || fragment !== undefined) {
     throw fail(text, "write / ? # and @ within the user, the password and values as %2F %3F %23 and %40");
   }
   const options: Record<string, unknown> = {};
   if (split !== -1) readUser(text, authority.slice(0, split), options);
   const place = authority.slice(split + 1);
-  if (scheme.unix) readSocketPath(text, place, path, options);
-  else readHost(text, place, path, options);
+  const read: UrlOptions = { secure: scheme.secure, options, kind: scheme.kind, nodes: [], name: "" };
+  if (scheme.kind === "unix") readSocketPath(text, place, path, options);
+  else if (scheme.kind === "server") readServer(text, place, path, options);
+  else readNodes(text, place, path, read);
   if (query) readQuery(text, query, options);
-  return { secure: scheme.secure, options };
+  return read;
+}
+
+/** What a URL leads to, by its scheme; `server` where that is not known. */
+export function urlKind(text: string): UrlKind {
+  const name = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1] ?? "";
+  return schemes.get(name.toLowerCase())?.kind ?? "server";
 }
 
 /** The URL as it may be shown: without user, password and values, and only as far as it is well-formed. */
@@ -60,8 +84,13 @@ export function redactUrl(text: string): string {
   const behind = rest.slice(split + 1).replace(/[?#][^]*$/, "");
   const user = split === -1 ? "" : "***@";
   // Without "@", a "word:word" may well be user and password.
-  const plain = /^(\[[\da-fA-F:.]+\]|[\w.-]*)(:\d{1,5})?(\/\d{0,5})?$/.test(behind);
+  const plain = /^(\[[\da-fA-F:.]+\]|[\w.-]*)(:\d{1,5})?(\/\d{0,5})?$/.test(behind) || isPlainList(behind);
   return `${parts[1]}://${user}${plain ? behind : "…"}`;
+}
+
+/** Several hosts, each with a port: nothing in it can be a password. */
+function isPlainList(text: string): boolean {
+  return /^[\w.-]+:\d{1,5}(,[\w.-]+:\d{1,5})+(\/[\w.-]{0,40})?(\/\d{0,5})?$/.test(text);
 }
 
 function fail(text: string, reason: string): OptionsError {
@@ -87,7 +116,33 @@ function readUser(text: string, user: string, options: Record<string, unknown>):
   options["password"] = decode(text, user.slice(colon + 1), "password");
 }
 
-function readHost(text: string, place: string, path: string, options: Record<string, unknown>): void {
+function readServer(text: string, place: string, path: string, options: Record<string, unknown>): void {
+  readHost(text, place, options);
+  readDb(text, path, options);
+}
+
+/** `a:7000,b:7001`, for sentinels with `/name` and `/db`. */
+function readNodes(text: string, place: string, path: string, read: UrlOptions): void {
+  for (const each of place.split(",")) {
+    const node: Record<string, unknown> = {};
+    readHost(text, each, node);
+    read.nodes.push(node);
+  }
+  if (read.kind === "cluster") {
+    if (path !== "" && path !== "/" && path !== "/0") throw fail(text, "a cluster has database 0 only");
+    return;
+  }
+  const parts = /^\/([^/]+)(\/[^/]*)?$/.exec(path);
+  if (parts === null)
+    throw fail(
+      text,
+      "the path must be the name that the sentinels know the primary by: redis+sentinel://a:26379/mymaster",
+    );
+  read.name = decode(text, parts[1] as string, "name");
+  readDb(text, parts[2] ?? "", read.options);
+}
+
+function readHost(text: string, place: string, options: Record<string, unknown>): void {
   const parts = /^(\[[^\]]*\]|[^:]*)(?::([^]*))?$/.exec(place);
   if (parts === null) throw fail(text, "the host is not a name, an IPv4 address or an IPv6 address in brackets");
   const host = decode(text, parts[1]!, "host");
@@ -98,6 +153,9 @@ function readHost(text: string, place: string, path: string, options: Record<str
     if (port < 1 || port > 65_535) throw fail(text, "the port must be a number from 1 to 65535");
     options["port"] = port;
   }
+}
+
+function readDb(text: string, path: string, options: Record<string, unknown>): void {
   if (path === "" || path === "/") return;
   const db = /^\/(\d{1,10})$/.exec(path);
   if (db === null) throw fail(text, "the path must be the number of a database, such as /0");

@@ -2,7 +2,7 @@ import { attachCommands } from "../commands/methods.ts";
 import { buildCall } from "../commands/call.ts";
 import { OptionsError } from "../base/errors.ts";
 import type { Request } from "../commands/request.ts";
-import { spentError } from "./batch.ts";
+import { spentError } from "../commands/batch.ts";
 
 /** Runs the collected commands. */
 export type RunBatch = (parts: readonly Request[]) => Promise<unknown[]>;

@@ -1,14 +1,11 @@
-import { systemClock, type Clock } from "../base/clock.ts";
-import { resolveOptions, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
+import type { RedisOptions } from "../base/options.ts";
 import { validateDuration } from "../base/validate.ts";
-import { SocketDialler } from "../connection/socket.ts";
 import type { SizingAdvice } from "../pool/advice.ts";
 import type { LeaseLeak } from "../pool/housekeeper.ts";
 import type { LeaseLimits, PoolLease } from "../pool/lease.ts";
 import type { NodePool } from "../pool/node-pool.ts";
 import type { PoolStats } from "../pool/stats.ts";
-import { Standalone } from "../topology/standalone/standalone.ts";
-import type { Topology } from "../topology/topology.ts";
+import { serverCore, type ServerCore } from "./core.ts";
 import { Lease } from "./lease.ts";
 import { showStats } from "./show-stats.ts";
 import { defaultSettings } from "./settings.ts";
@@ -30,13 +27,6 @@ export interface CloseOptions {
 /** Longest drain unless said otherwise, ms. */
 const CLOSE_TIMEOUT = 5000;
 
-/** @internal the parts that `Redis` shares with its pool */
-export interface PoolCore {
-  readonly options: ResolvedOptions;
-  readonly topology: Topology;
-  readonly clock: Clock;
-}
-
 /** Checks the options of a close. */
 export function closeTimeout(options: CloseOptions | undefined): number {
   return options?.timeout === undefined ? CLOSE_TIMEOUT : validateDuration("timeout", options.timeout);
@@ -50,7 +40,7 @@ export function closeTimeout(options: CloseOptions | undefined): number {
  */
 export class ConnectionPool implements AsyncDisposable {
   // Private, so that nobody who logs a pool logs the TLS key within its options.
-  readonly #core: PoolCore;
+  readonly #core: ServerCore;
   /** Limits of a lease where none are given. */
   readonly #limits: LeaseLimits;
   readonly #wrap: (lease: PoolLease) => Lease;
@@ -61,18 +51,15 @@ export class ConnectionPool implements AsyncDisposable {
    * @throws OptionsError `ERR_OPTIONS` naming the option, what was expected and what came
    */
   constructor(input?: string | URL | RedisOptions, extra?: RedisOptions) {
-    const options = resolveOptions(input, extra);
-    const { environment, endpoint } = options;
-    const clock = environment?.clock ?? systemClock;
-    const dialler = environment?.dialler(endpoint) ?? new SocketDialler(options);
-    this.#core = { options, topology: new Standalone(options, dialler, clock), clock };
+    this.#core = serverCore(input, extra);
+    const { options, clock } = this.#core;
     this.#limits = { timeout: options.acquireTimeout, signal: null, role: "leased" };
     const settings = defaultSettings(options, null);
     this.#wrap = (lease) => Lease.of(lease, settings, clock);
   }
 
   /** @internal */
-  static coreOf(pool: ConnectionPool): PoolCore {
+  static coreOf(pool: ConnectionPool): ServerCore {
     return pool.#core;
   }
 
@@ -139,7 +126,7 @@ export class ConnectionPool implements AsyncDisposable {
   }
 
   get #pool(): NodePool {
-    return this.#core.topology.poolFor(null);
+    return this.#core.topology.pool;
   }
 }
 

@@ -5,7 +5,7 @@ import type { Request } from "../commands/request.ts";
 import type { Commands } from "../commands/typings.generated.ts";
 import type { MultiChain, PipelineChain } from "./chain-types.ts";
 import type { PoolLease } from "../pool/lease.ts";
-import { batchRequest } from "./batch.ts";
+import { batchRequest } from "../commands/batch.ts";
 import { Chain, notHere } from "./chain.ts";
 import { applySettings, type CommandSettings } from "./settings.ts";
 

@@ -1,6 +1,7 @@
 import { ignoreAbort, onAbort, type AbortListener } from "../base/abort.ts";
 import { backoffDelay } from "../base/backoff.ts";
 import { MAX_DURATION, sleep, type Clock, type Timer } from "../base/clock.ts";
+import type { ResolvedOptions } from "../base/options.ts";
 import {
   ClosedError,
   CommandTimeoutError,
@@ -14,10 +15,11 @@ import { describe, validateNumber, validateObject } from "../base/validate.ts";
 import { knownCommand } from "../commands/table.ts";
 import { NOT_BLOCKING, Request, RequestDetails } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
-import type { NodePool } from "../pool/node-pool.ts";
 import type { PoolLease } from "../pool/lease.ts";
 import { encodeCommand } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
+import type { Topology } from "../topology/topology.ts";
+import type { Core } from "./core.ts";
 import type { CommandSettings } from "./settings.ts";
 import {
   Subscription,
@@ -53,7 +55,8 @@ type Names = Map<string, Set<Subscriber>>;
  * so nothing has to be remembered by the user.
  */
 export class SubscriberHub {
-  readonly #pool: NodePool;
+  readonly #topology: Topology;
+  readonly #options: ResolvedOptions;
   readonly #clock: Clock;
   readonly #wanted: Record<SubscriptionKind, Names> = {
     subscribe: new Map(),
@@ -64,14 +67,17 @@ export class SubscriberHub {
   #lease: PoolLease | null = null;
   #connecting: Promise<PoolLease> | null = null;
   #restoring = false;
+  /** The node of the latest connection. */
+  #node = "";
 
-  constructor(pool: NodePool, clock: Clock) {
-    this.#pool = pool;
+  constructor({ topology, options, clock }: Core) {
+    this.#topology = topology;
+    this.#options = options;
     this.#clock = clock;
   }
 
   get node(): string {
-    return this.#pool.options.node;
+    return this.#node;
   }
 
   /** Adds a subscriber, and returns when the server has confirmed all its channels. */
@@ -167,7 +173,11 @@ export class SubscriberHub {
 
   async #connect(timeout: number): Promise<PoolLease> {
     const limits = { timeout, signal: this.#stop.signal, role: "subscriber" } as const;
-    const lease = await this.#pool.lease(limits, (own) => own);
+    const begin = this.#clock.now();
+    const pool = await this.#topology.poolFor([], limits);
+    this.#node = pool.options.node;
+    const left = Math.max(0, timeout - (this.#clock.now() - begin));
+    const lease = await pool.lease({ ...limits, timeout: left }, (own) => own);
     const { entry } = lease;
     // Closed, or wanted by nobody any more, while it was on its way.
     if (this.#stop.signal.aborted || this.#all().size === 0) entry?.live.close("idle");
@@ -191,7 +201,7 @@ export class SubscriberHub {
   async #restore(): Promise<void> {
     if (this.#restoring) return;
     this.#restoring = true;
-    const { reconnect, connectTimeout, commandTimeout } = this.#pool.options;
+    const { reconnect, connectTimeout, commandTimeout } = this.#options;
     for (let attempt = 0; !this.#stop.signal.aborted && this.#all().size > 0; attempt++) {
       try {
         await this.#tellAll(

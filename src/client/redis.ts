@@ -1,17 +1,18 @@
-import type { Clock } from "../base/clock.ts";
 import { ClosedError, OptionsError, ServerError } from "../base/errors.ts";
-import { resolveRetry, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
+import { resolveRetry, type NodeAddress, type RedisOptions } from "../base/options.ts";
+import type { ClusterOptions } from "../base/topology-options.ts";
 import { validateDuration, validateObject, validateSignal } from "../base/validate.ts";
 import { buildCall } from "../commands/call.ts";
 import { attachCommands } from "../commands/methods.ts";
-import type { Request } from "../commands/request.ts";
+import type { Executor, Request } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { PoolStats } from "../pool/stats.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { isServerState, Retrier, RetryQueue } from "../topology/retry.ts";
-import type { Topology } from "../topology/topology.ts";
+import type { ScanSource } from "../topology/topology.ts";
+import { clusterCore, coreOf, type Core } from "./core.ts";
 import { showStats } from "./show-stats.ts";
-import { batchRequest } from "./batch.ts";
+import { batchRequest } from "../commands/batch.ts";
 import { Chain, notHere } from "./chain.ts";
 import type { Commands } from "../commands/typings.generated.ts";
 import type { MultiChain, PipelineChain } from "./chain-types.ts";
@@ -37,10 +38,7 @@ export interface SharedPoolOptions {
 }
 
 /** What all views of one client share. */
-interface Shared {
-  readonly options: ResolvedOptions;
-  readonly topology: Topology;
-  readonly clock: Clock;
+interface Shared extends Core {
   readonly ownsTopology: boolean;
   readonly hub: SubscriberHub;
   readonly retries: RetryQueue;
@@ -86,6 +84,17 @@ export class Redis implements AsyncDisposable {
     this.#settings = view.settings;
   }
 
+  /**
+   * A client of a cluster: each command goes to the node of its key's slot.
+   *
+   * @param nodes some of its nodes, from which the others are learnt: URLs or `{ host, port }`; or a URL `redis+cluster://a:7000,b:7001`
+   * @throws OptionsError `ERR_OPTIONS` naming the option, what was expected and what came
+   * @see docs/cluster.md
+   */
+  static cluster(nodes: readonly (string | URL | NodeAddress)[] | string | URL, options?: ClusterOptions): Redis {
+    return new Redis(new View(...viewOn(clusterCore(nodes, options), true)) as unknown as SharedPoolOptions);
+  }
+
   /** The same commands with Buffers in place of strings. */
   get buffers(): BufferRedis {
     this.#buffers ??= this.#view({ ...this.#settings, buffers: true }) as unknown as BufferRedis;
@@ -96,13 +105,13 @@ export class Redis implements AsyncDisposable {
   with(options: CommandOptions): Redis {
     validateObject("with", options, ["timeout", "signal", "retry"]);
     const settings = this.#settings;
-    const { retries, options: defaults } = this.#shared;
+    const { retries, topology, options: defaults } = this.#shared;
     let { policy } = settings;
     if (options.retry === false) {
-      policy = null;
+      policy = topology.policy(null);
     } else if (options.retry !== undefined) {
       const retry = resolveRetry(options.retry, defaults.retry);
-      policy = new Retrier({ retry, retryOnTimeout: defaults.retryOnTimeout }, retries);
+      policy = topology.policy(new Retrier({ retry, retryOnTimeout: defaults.retryOnTimeout }, retries));
     }
     return this.#view({
       timeout: options.timeout === undefined ? settings.timeout : validateDuration("timeout", options.timeout),
@@ -152,9 +161,9 @@ export class Redis implements AsyncDisposable {
     const { clock, topology, options: defaults } = this.#shared;
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
     const timeout = Math.min(defaults.acquireTimeout, settings.timeout);
-    const lease = await topology
-      .poolFor(list[0] ?? null)
-      .lease({ timeout, signal: settings.signal, role: "leased" }, (own) => Lease.of(own, settings, clock));
+    const limits = { timeout, signal: settings.signal, role: "leased" } as const;
+    const pool = await topology.poolFor(list, limits);
+    const lease = await pool.lease(limits, (own) => Lease.of(own, settings, clock));
     try {
       return (await runTransaction(lease, list, body, options, clock)) as TransactionResult<T>;
     } finally {
@@ -168,8 +177,10 @@ export class Redis implements AsyncDisposable {
   }
 
   /** All keys, or those that match. */
-  scanIterator(options: KeyScanOptions = {}): AsyncGenerator<string, void, undefined> {
-    return this.#scan("SCAN", [], options, single<string>);
+  async *scanIterator(options: KeyScanOptions = {}): AsyncGenerator<string, void, undefined> {
+    const { topology } = this.#shared;
+    for await (const source of topology.scanSources())
+      for await (const key of this.#scan("SCAN", [], options, single<string>, source)) if (source.wants(key)) yield key;
   }
 
   /** The fields and values of a hash, pair by pair. */
@@ -264,13 +275,17 @@ export class Redis implements AsyncDisposable {
   }
 
   /** @internal */
-  dispatch(request: Request, deadline: number = Infinity): Promise<unknown> {
+  dispatch(
+    request: Request,
+    deadline: number = Infinity,
+    executor: Executor = this.#shared.topology,
+  ): Promise<unknown> {
     const shared = this.#shared;
     if (shared.state !== "open") return this.refuse(closed(request.spec.name));
     if (request.route === "subscribe") return this.refuse(notHere(request.spec.name));
     applySettings(request, this.#settings, shared.clock);
     if (deadline < request.deadline) request.deadline = deadline;
-    return shared.topology.execute(request);
+    return executor.execute(request);
   }
 
   /** @internal */
@@ -306,10 +321,11 @@ export class Redis implements AsyncDisposable {
     key: readonly Arg[],
     options: KeyScanOptions,
     shape: (elements: readonly Reply[]) => Iterable<T>,
+    source?: ScanSource,
   ): AsyncGenerator<T, void, undefined> {
     validateObject("scan", options, command === "SCAN" ? ["match", "count", "type"] : ["match", "count"]);
     const tail = scanArguments(options);
-    return scanAll((cursor) => this.dispatch(buildCall(command, [...key, cursor, ...tail])), shape);
+    return scanAll((cursor) => this.dispatch(buildCall(command, [...key, cursor, ...tail]), Infinity, source), shape);
   }
 
   #subscribe(
@@ -333,21 +349,16 @@ function firstView(
   input: string | URL | RedisOptions | SharedPoolOptions | undefined,
   extra: RedisOptions | undefined,
 ): View {
-  const ownsTopology = !isSharedPool(input, extra);
-  const pool = isSharedPool(input) ? input.pool : new ConnectionPool(input, extra);
-  const { options, topology, clock } = ConnectionPool.coreOf(pool);
+  if (isSharedPool(input, extra)) return new View(...viewOn(ConnectionPool.coreOf(input.pool), false));
+  return new View(...viewOn(coreOf(input, extra), true));
+}
+
+function viewOn(core: Core, ownsTopology: boolean): [Shared, CommandSettings] {
+  const { options, topology, clock } = core;
   topology.keepLanes();
   const retries = new RetryQueue(clock, topology, options.maxInFlight);
-  const shared: Shared = {
-    options,
-    topology,
-    clock,
-    ownsTopology,
-    hub: new SubscriberHub(topology.poolFor(null), clock),
-    retries,
-    state: "open",
-  };
-  return new View(shared, defaultSettings(options, new Retrier(options, retries)));
+  const shared: Shared = { ...core, ownsTopology, hub: new SubscriberHub(core), retries, state: "open" };
+  return [shared, defaultSettings(options, topology.policy(new Retrier(options, retries)))];
 }
 
 function isSharedPool(input: unknown, extra?: RedisOptions): input is SharedPoolOptions {

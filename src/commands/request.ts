@@ -54,7 +54,9 @@ export class RequestDetails {
   /** The commands of a pipeline or a MULTI block, which go and come back together; null for a single command. */
   readonly parts: readonly Request[] | null;
   /** How many replies the server gives to it. */
-  readonly slots: number;
+  slots: number;
+  /** The command without what goes before it; null when nothing does. */
+  plain: Payload | null = null;
   /** Replies that are still to come. */
   remaining: number;
   /** Collects the replies where there are parts. */
@@ -64,6 +66,8 @@ export class RequestDetails {
   attempts = 0;
   /** Whether it was sent again for any reason, such as a connection that was gone before the write. */
   repeated = false;
+  /** How often a node of a cluster has sent it to another one. */
+  redirects = 0;
   /** Whether an earlier attempt may have run. */
   uncertain = false;
   /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
@@ -91,9 +95,9 @@ export class Request {
   readonly spec: CommandSpec;
   /** The arguments behind the command's name, flat, as they were encoded. */
   readonly args: readonly Arg[];
-  readonly payload: Payload;
+  payload: Payload;
   /** Size of the encoded command, bytes. */
-  readonly bytes: number;
+  bytes: number;
   readonly transform: ReplyTransform | null;
   readonly route: Route;
   /** Whether strings are to be decoded as Buffers. */
@@ -159,6 +163,15 @@ export class Request {
     return this.#details === null ? 0 : this.#details.attempts;
   }
 
+  /** How often a node of a cluster has sent it to another one. */
+  get redirects(): number {
+    return this.#details === null ? 0 : this.#details.redirects;
+  }
+
+  set redirects(redirects: number) {
+    this.#detailed().redirects = redirects;
+  }
+
   /** Whether it was sent again for any reason, such as a connection that was gone before the write. */
   get repeated(): boolean {
     return this.#details !== null && this.#details.repeated;
@@ -205,6 +218,10 @@ export class Request {
   accept(reply: Reply): Acceptance {
     const details = this.#details;
     if (details !== null) {
+      if (details.plain !== null && details.remaining === details.slots) {
+        details.remaining--; // of what goes before it
+        return "more";
+      }
       if (details.parts !== null) {
         (details.replies ??= []).push(reply);
         if (--details.remaining > 0) return "more";
@@ -248,6 +265,46 @@ export class Request {
     this.reject(error);
   }
 
+  /**
+   * Sets a command that goes before this one, in one piece with it, so that nothing comes between them; its reply is dropped. null
+   * for none.
+   */
+  precede(command: string | null): void {
+    const details = this.#detailed();
+    if (details.plain !== null) {
+      this.payload = details.plain;
+      details.plain = null;
+      details.slots--;
+    }
+    if (command !== null) {
+      details.plain = this.payload;
+      this.payload = typeof this.payload === "string" ? command + this.payload : [command, ...this.payload];
+      details.slots++;
+    }
+    details.remaining = details.slots;
+    this.bytes = payloadBytes(this.payload);
+  }
+
+  /** Leaves its work to other requests, and settles as they say; its signal stays its own. */
+  follow(work: Promise<unknown>): void {
+    work.then(
+      (value) => {
+        if (!this.isOver) this.#finish(value);
+      },
+      (error: unknown) => this.reject(error),
+    );
+  }
+
+  /** Takes the settings of another request, whose work it does in part. */
+  inherit(from: Request): this {
+    this.buffers = from.buffers;
+    this.deadline = from.deadline;
+    this.timeout = from.timeout;
+    this.signal = from.signal;
+    this.policy = from.policy;
+    return this;
+  }
+
   /** Prepares another attempt; `counted` when it was the server or a loss after the write that made it necessary. */
   again(counted: boolean): void {
     const details = this.#detailed();
@@ -282,7 +339,6 @@ export class Request {
   }
 
   #succeed(reply: Reply): Acceptance {
-    assert(this.#resolve !== null, "a reply for a request that was never started");
     if (this.cancelled !== null && reply === null) {
       this.reject(this.cancelled.reason);
       return "done";
@@ -295,10 +351,15 @@ export class Request {
       this.fail(error as RedisError);
       return error instanceof ProtocolError ? "odd" : "done";
     }
+    this.#finish(value);
+    return "done";
+  }
+
+  #finish(value: unknown): void {
+    assert(this.#resolve !== null, "a request was settled that was never started");
     if (this.signal !== null) ignoreAbort(this.signal, this);
     this.state = "settled";
     this.#resolve(value);
-    return "done";
   }
 
   /** Corrects an error's outcome where an attempt of this command may have run. */

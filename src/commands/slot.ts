@@ -16,6 +16,10 @@ const CLOSE = 0x7d;
 
 /** The hash slot of a key: of what stands between its first `{` and the next `}`, when that is not empty. */
 export function slotOf(key: Arg): number {
+  if (typeof key === "string") {
+    const slot = slotOfText(key);
+    if (slot !== NOT_ASCII) return slot;
+  }
   const bytes = key instanceof Uint8Array ? key : Buffer.from(String(key));
   let start = 0;
   let end = bytes.length;
@@ -30,6 +34,29 @@ export function slotOf(key: Arg): number {
   let crc = 0;
   for (let at = start; at < end; at++) {
     crc = ((crc << 8) ^ (table[(crc >> 8) ^ (bytes[at] as number)] as number)) & 0xffff;
+  }
+  return crc % SLOTS;
+}
+
+const NOT_ASCII = -1;
+
+/** Without the bytes, which nearly every key can do without: it is asked for each command of a cluster. */
+function slotOfText(key: string): number {
+  let start = 0;
+  let end = key.length;
+  const open = key.indexOf("{");
+  if (open !== -1) {
+    const close = key.indexOf("}", open + 1);
+    if (close > open + 1) {
+      start = open + 1;
+      end = close;
+    }
+  }
+  let crc = 0;
+  for (let at = start; at < end; at++) {
+    const code = key.charCodeAt(at);
+    if (code > 0x7f) return NOT_ASCII;
+    crc = ((crc << 8) ^ (table[(crc >> 8) ^ code] as number)) & 0xffff;
   }
   return crc % SLOTS;
 }

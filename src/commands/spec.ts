@@ -37,6 +37,16 @@ export type KeyPositions =
       readonly half: boolean;
     };
 
+/** The nodes of a cluster that a command without a single slot goes to. */
+export type SpreadRequest = "multi_shard" | "all_shards" | "all_nodes" | "special";
+
+/** How a cluster spreads a command, and how it joins the replies: the policies of the command's facts. */
+export interface Spread {
+  readonly request: SpreadRequest;
+  /** `agg_sum`, `all_succeeded` …; empty where the replies are one behind the other. */
+  readonly response: string;
+}
+
 /** The facts about one command that the layers below the client need. One object per command, made once. */
 export interface CommandSpec {
   /** In capitals, with its container: `GET`, `CONFIG SET`. */
@@ -44,4 +54,8 @@ export interface CommandSpec {
   readonly effect: Effect;
   readonly route: Route;
   readonly keys: readonly KeyPositions[];
+  /** The position of the key of a command that has just one, always there; -1 otherwise. */
+  readonly onlyKey: number;
+  /** null where a cluster sends it to one node. */
+  readonly spread: Spread | null;
 }

@@ -6,7 +6,7 @@ import { Plan } from "./plan.ts";
 import { ReplyCompiler } from "./replies.ts";
 import { NOT_BLOCKING, Request, RequestDetails } from "./request.ts";
 import type { BlockTime, Row } from "./row.ts";
-import { replyTypes, rows } from "./table.generated.ts";
+import { replyTypes, rows, spreads } from "./table.generated.ts";
 import {
   EFFECT_RANK,
   type Arg,
@@ -15,6 +15,8 @@ import {
   type KeyPositions,
   type ReplyTransform,
   type Route,
+  type Spread,
+  type SpreadRequest,
 } from "./spec.ts";
 
 const EFFECTS: Readonly<Record<string, Effect>> = { r: "read", o: "overwrite", a: "accumulate" };
@@ -40,6 +42,8 @@ export class Command implements CommandSpec {
   readonly effect: Effect;
   readonly route: Route;
   readonly keys: readonly KeyPositions[];
+  readonly onlyKey: number;
+  readonly spread: Spread | null;
   /** The number of single values that a quick method takes, -1 for none. */
   readonly quick: number;
   /** What turns the reply into its documented form when no option changes it. */
@@ -60,6 +64,8 @@ export class Command implements CommandSpec {
     this.effect = EFFECTS[code[0] as string] as Effect;
     this.route = ROUTES[code[1] as string] as Route;
     this.keys = keys;
+    this.onlyKey = onlyKeyOf(keys);
+    this.spread = spreadsByName.get(name) ?? null;
     this.quick = quick;
     this.blocks = blocks;
     this.transform = reply === "" ? null : this.#compile(reply);
@@ -149,6 +155,11 @@ export class Command implements CommandSpec {
   }
 }
 
+function onlyKeyOf(keys: readonly KeyPositions[]): number {
+  const [first] = keys;
+  return keys.length === 1 && first?.at === "range" && first.first === first.last ? first.first : -1;
+}
+
 /** The flat arguments that may be options. */
 function wordsAmong(args: readonly Arg[]): string[] {
   return args.filter((arg) => typeof arg === "string").map((arg) => arg.toLowerCase());
@@ -185,6 +196,9 @@ function keywordBefore(keyword: string, args: readonly Arg[]): number {
 
 const types: ReadonlyMap<string, string> = new Map(replyTypes);
 const rowsByName: ReadonlyMap<string, Row> = new Map(rows.map((row) => [row[0], row]));
+const spreadsByName: ReadonlyMap<string, Spread> = new Map(
+  spreads.map(([name, request, response]) => [name, { request: request as SpreadRequest, response }]),
+);
 /** Commands are made at their first use: all of them at once would cost more than the rest of the import. */
 const commands: Map<string, Command> = new Map();
 

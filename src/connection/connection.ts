@@ -19,6 +19,8 @@ export interface ServerInfo {
   /** `7.0.15`, or an empty string. */
   readonly version: string;
   readonly protocol: 2 | 3;
+  /** The availability zone that the server says it is in; empty where it does not tell. */
+  readonly zone: string;
 }
 
 /** Whoever owns the connection and is told of its end. */
@@ -44,7 +46,7 @@ type ConnectionState = "opening" | "open" | "closed";
 export class Connection implements Executor, TransportListener, ReplySink {
   readonly node: string;
   readonly session: SessionShadow;
-  info: ServerInfo = { id: 0, version: "", protocol: 2 };
+  info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "" };
   /** What it was logged in with; null where no password is used. Never shown. */
   credentials: Credentials | null = null;
   owner: ConnectionOwner | null = null;
@@ -192,7 +194,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
       // Its stack would say nothing of the call, and after an outage there are tens of thousands.
       request.cancel(withoutStack(() => timeoutError(request, this.node)));
     });
-    if (this.#isHalfOpen(now)) this.close("socket-timeout");
+    if (this.silence(now) >= this.#socketTimeout) this.close("socket-timeout");
     // They hold no place while the socket is full.
     if (expired > 0) this.sweep();
     return expired;
@@ -312,11 +314,12 @@ export class Connection implements Executor, TransportListener, ReplySink {
     this.close("protocol", new ProtocolError("a reply came that no command had asked for"));
   }
 
-  #isHalfOpen(now: number): boolean {
+  /** How long a reply has been due without a byte from the server, beyond the time it may block for; 0 when none is, ms. */
+  silence(now: number): number {
     const head = this.#queue.head;
-    if (head === undefined || head.blockFor === 0) return false;
+    if (head === undefined || head.blockFor === 0) return 0;
     const block = head.blockFor === NOT_BLOCKING ? 0 : head.blockFor;
-    return now - Math.max(this.#dueSince, this.#lastReadAt) >= this.#socketTimeout + block;
+    return Math.max(0, now - Math.max(this.#dueSince, this.#lastReadAt) - block);
   }
 
   #schedule(): void {

@@ -48,6 +48,8 @@ function steps(options: ResolvedOptions, protocol: 2 | 3, credentials: Credentia
   list.push({ name: "CLIENT", args: ["SETINFO", "LIB-VER", VERSION], optional: true });
   // Not for database 0, where every connection begins: a user of few rights may not have this one.
   if (db !== 0) list.push({ name: "SELECT", args: [db] });
+  // Refused where there is no cluster: then a replica reads for everybody anyway.
+  if (options.readsReplica) list.push({ name: "READONLY", args: [], optional: true });
   return list;
 }
 
@@ -58,6 +60,7 @@ function fromHello(reply: Reply): Partial<ServerInfo> {
     id: typeof hello["id"] === "number" ? hello["id"] : 0,
     version: typeof hello["version"] === "string" ? hello["version"] : "",
     protocol: 3,
+    zone: typeof hello["availability_zone"] === "string" ? hello["availability_zone"] : "",
   };
 }
 
@@ -70,7 +73,7 @@ class NoResp3 extends Error {}
 async function run(connection: Connection, options: ResolvedOptions, list: readonly Step[]): Promise<ServerInfo> {
   const sent = list.map((step) => connection.execute(buildCall(step.name, step.args)));
   const settled = await Promise.allSettled(sent);
-  let info: ServerInfo = { id: 0, version: "", protocol: 2 };
+  let info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "" };
   for (const [index, step] of list.entries()) {
     const result = settled[index];
     if (result === undefined) continue;

@@ -14,7 +14,8 @@ export type CloseReason =
   | "health" // did not answer the PING of a health check
   | "unread" // given back with a reply outstanding
   | "unclean" // given back in a session that could not be repaired
-  | "surplus" // a lane that did not help
+  | "surplus" // a lane that did not help, or a connection that another node of a cluster needs more
+  | "replaced" // another node has taken over, and this one is silent
   | "closed"; // the pool was closed or destroyed
 
 /** The error for what was on a connection when it ended; without a command, for its owner. */

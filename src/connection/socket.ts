@@ -74,10 +74,11 @@ export class SocketDialler implements Dialler {
   }
 
   #open(listener: TransportListener): Socket {
-    const { endpoint, keepAlive, tls } = this.#options;
+    const { endpoint, keepAlive, lookup, tls } = this.#options;
     const target: NetConnectOpts = {
       ...endpoint,
       noDelay: true,
+      ...(lookup === null ? {} : { lookup }),
       ...(keepAlive === false ? {} : { keepAlive: true, keepAliveInitialDelay: keepAlive }),
     };
     if (tls === null) {

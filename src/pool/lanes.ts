@@ -128,6 +128,11 @@ export class Lanes {
     this.#pending.push(request);
   }
 
+  /** Takes out everything that waits. */
+  reclaim(): Request[] {
+    return this.#pending.drain().filter((request) => !request.isOver);
+  }
+
   /** Fails everything that waits. */
   failPending(make: (request: Request) => RedisError): void {
     for (const request of this.#pending.drain()) request.fail(make(request));

@@ -161,6 +161,15 @@ export class LeasedRun implements Waiter, RequestHolder {
     });
   }
 
+  /** Gives the request up to whoever can place it better, while it still waits for a connection. @returns null when it does not */
+  leave(): Request | null {
+    if (this.#state !== "waiting") return null;
+    this.#end();
+    this.#source.left();
+    this.#request.holder = null;
+    return this.#request;
+  }
+
   /** Its pool closes: a blocked command is let go of; anything else comes to its end, for it may have run already. */
   close(reason: RedisError): void {
     const { parts, blockFor } = this.#request;

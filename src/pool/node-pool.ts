@@ -5,8 +5,6 @@ import type { ResolvedOptions } from "../base/options.ts";
 import { tickerOf, type Ticking } from "../base/ticker.ts";
 import type { Executor, Request } from "../commands/request.ts";
 import type { Connection } from "../connection/connection.ts";
-import type { CloseReason } from "../connection/lost.ts";
-import { cleanUp } from "../connection/handshake.ts";
 import { Admission } from "./admission.ts";
 import { adviseSize, type SizingAdvice } from "./advice.ts";
 import { Budget } from "./budget.ts";
@@ -17,10 +15,14 @@ import { LeasedRun, type RunSource } from "./leased-run.ts";
 import { LoadMeter, type Holdings } from "./load-meter.ts";
 import type { Open } from "./opener.ts";
 import { poolClosed, tooManyWaiting, tooMuchQueued, waitedTooLong } from "./refusals.ts";
+import { Returns } from "./returns.ts";
 import type { Entry, Roster } from "./roster.ts";
 import { Counters, snapshot, type PoolStats } from "./stats.ts";
 import { Supply, type SupplyListener } from "./supply.ts";
 import type { Waiter } from "./waiters.ts";
+
+/** A node that owes a reply and has been silent for so long may have been replaced by another, ms. */
+const SUSPICIOUS = 500;
 
 type PoolState = "open" | "closing" | "closed";
 
@@ -30,6 +32,8 @@ export interface NodePoolParts {
   readonly open: Open;
   readonly clock: Clock;
   readonly budget?: Budget;
+  /** Told when the node cannot be reached, has ended a connection, or is silent: a topology looks whether it has changed. */
+  readonly onTrouble?: () => void;
 }
 
 /**
@@ -45,12 +49,14 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   readonly #housekeeper: Housekeeper;
   readonly #meter: LoadMeter;
   readonly #admission: Admission;
+  readonly #returns: Returns;
+  readonly #onTrouble: (() => void) | null;
   readonly #runs = new Set<LeasedRun>();
   #state: PoolState = "open";
   #waitingBytes = 0;
   #ticking = false;
-  /** Whether the next lease that comes back is used to ask the server for its limit. */
-  #asksNextLease = false;
+  /** Whether a reply has been due for long, as of the latest step of the clock. */
+  #silent = false;
   #whenClosed: (() => void) | null = null;
 
   constructor(parts: NodePoolParts) {
@@ -66,6 +72,14 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#housekeeper = new Housekeeper(this);
     this.#admission = new Admission(this.options);
     this.#meter = new LoadMeter(this.#counters, this.options.maxLanes, this.clock.now());
+    this.#returns = new Returns({
+      ...parts,
+      supply: this.#supply,
+      counters: this.#counters,
+      meter: this.#meter,
+      executeOn: (entry, request) => this.executeOn(entry, request),
+    });
+    this.#onTrouble = parts.onTrouble ?? null;
     if (this.options.minConnections > 0) {
       this.#housekeeper.wake();
       this.clock.defer(() => this.#supply.balance());
@@ -167,6 +181,34 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#runs.delete(run);
   }
 
+  /** Whether anything is to be expected of the node: it was not tried yet, or there is a connection that answers. */
+  get isReachable(): boolean {
+    return !this.#silent && (this.#supply.opener.lastError === null || this.roster.total > 0);
+  }
+
+  /** The availability zone of the node; empty where it is not known. */
+  get zone(): string {
+    return this.#supply.zone;
+  }
+
+  /** Takes out the commands that wait for a connection: none of them was sent. */
+  reclaim(): Request[] {
+    const requests = this.#lanes.reclaim();
+    for (const run of this.#runs) {
+      const request = run.leave();
+      if (request !== null) requests.push(request);
+    }
+    return requests;
+  }
+
+  /** Another node has taken over: where this one is silent, nothing is to be expected of it any more. */
+  abandonSilent(): void {
+    const now = this.clock.now();
+    const live = [...this.roster.all].filter((entry) => entry.connection !== null).map((entry) => entry.live);
+    if (!live.some((connection) => connection.silence(now) >= SUSPICIOUS)) return;
+    for (const connection of live) if (connection.outstanding > 0) connection.close("replaced");
+  }
+
   // --- leases ---
 
   /** Leases a connection; see `LeaseLimits`. @returns what `wrap` makes of the lease */
@@ -197,46 +239,11 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   release(entry: Entry): void {
-    if (entry.state !== "leased") return; // its connection has ended meanwhile
-    const now = this.clock.now();
-    this.#counters.useTime.record(now - entry.since);
-    entry.stack = null;
-    entry.onLost = null;
-    entry.lastUsed = now;
-    const verdict = this.#state === "closed" ? "closed" : verdictOn(entry, now);
-    if (verdict === "repair") {
-      void this.#repair(entry);
-    } else if (verdict === "idle" && this.#asksNextLease) {
-      void this.#askServerOn(entry);
-    } else if (verdict === "idle") {
-      this.roster.moveTo(entry, "idle", now);
-      this.#supply.returned();
-    } else {
-      entry.live.close(verdict);
-    }
-  }
-
-  async #repair(entry: Entry): Promise<void> {
-    this.roster.moveTo(entry, "repairing", this.clock.now());
-    const limit = this.clock.schedule(() => entry.live.close("unclean"), this.options.connectTimeout, true);
-    const clean = await cleanUp(entry.live, this.options);
-    limit.cancel();
-    if (clean) this.checked(entry);
-    else entry.live.close("unclean");
-  }
-
-  /** Between two borrowers, for a pool of leases alone has no lane to ask on. */
-  async #askServerOn(entry: Entry): Promise<void> {
-    this.#asksNextLease = false;
-    this.roster.moveTo(entry, "repairing", this.clock.now());
-    await this.#meter.askServer({ execute: (request) => this.executeOn(entry, request) });
-    this.checked(entry);
+    this.#returns.take(entry, this.#state === "closed");
   }
 
   checked(entry: Entry): void {
-    if (entry.state !== "repairing") return;
-    this.roster.moveTo(entry, "idle", this.clock.now());
-    this.#supply.balance();
+    this.#returns.checked(entry);
   }
 
   renewLane(entry: Entry): void {
@@ -251,6 +258,10 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#housekeeper.wake();
   }
 
+  connectionFailed(): void {
+    this.#onTrouble?.();
+  }
+
   // --- time ---
 
   tick(now: number): boolean {
@@ -258,12 +269,16 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#counters.timeouts += late;
     this.#admission.observe(now, this.#lanes.outstanding, this.#lanes.answered);
     this.#expireWaiters(now);
+    let silent = false;
     let busy = this.#lanes.pending > 0 || this.#supply.waiters.size > 0 || this.roster.count("connecting") > 0;
     for (const entry of this.roster.all) {
       if (entry.connection === null || entry.live.outstanding === 0) continue;
       busy = true;
+      silent ||= entry.live.silence(now) >= SUSPICIOUS;
       this.#counters.timeouts += entry.live.expire(now);
     }
+    this.#silent = silent;
+    if (silent) this.#onTrouble?.();
     this.#supply.balance();
     if (this.#state === "closing") {
       busy ||= this.roster.count("leased") > 0 || this.roster.count("repairing") > 0;
@@ -301,7 +316,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     const full = this.roster.lanes.some((entry) => entry.live.isFull);
     const wanted = this.#meter.sample(this.#holdings(), { lanes: lanes.active, outstanding: lanes.outstanding, full });
     this.#supply.adjustLanes(wanted);
-    this.#asksNextLease = this.#meter.wantsServerLimit && lanes.active === 0;
+    this.#returns.asksNext = this.#meter.wantsServerLimit && lanes.active === 0;
     if (this.#meter.wantsServerLimit && lanes.active > 0) void this.#meter.askServer(this);
     this.#supply.balance();
   }
@@ -381,14 +396,4 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#whenClosed?.();
     this.#whenClosed = null;
   }
-}
-
-/** What becomes of a connection that was given back: lent again, repaired first, or ended for a reason. */
-function verdictOn(entry: Entry, now: number): "idle" | "repair" | CloseReason {
-  const { live } = entry;
-  if (!live.isQuiet) return "unread";
-  if (entry.expiresAt <= now) return "lifetime";
-  const { cleanup } = live.session;
-  if (cleanup === "clean") return "idle";
-  return cleanup === "destroy" ? "unclean" : "repair";
 }

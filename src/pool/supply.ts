@@ -5,7 +5,7 @@ import type { ConnectError, RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Connection, ConnectionOwner } from "../connection/connection.ts";
 import type { CloseReason } from "../connection/lost.ts";
-import type { Budget } from "./budget.ts";
+import type { Budget, BudgetMember } from "./budget.ts";
 import { connectionsToOpen, reservesOne } from "./demand.ts";
 import { Lanes } from "./lanes.ts";
 import { INFANCY, Opener, type Open, type OpenerListener } from "./opener.ts";
@@ -15,6 +15,9 @@ import { Waiters, type Waiter } from "./waiters.ts";
 
 /** `maxLifetime` is shortened by up to this share, so that connections opened together do not end together. */
 const LIFETIME_JITTER = 0.1;
+
+/** The ends of a connection that say something of its node. */
+const FAILURES: ReadonlySet<CloseReason> = new Set(["lost", "socket-timeout", "health"]);
 
 /** What a supply is made of. */
 export interface SupplyParts {
@@ -32,13 +35,15 @@ export interface SupplyListener {
   demandAppeared(): void;
   /** There is a connection to keep house for. */
   connectionOpened(): void;
+  /** One could not be opened, or was ended by the other side. */
+  connectionFailed(): void;
 }
 
 /**
  * The connections of a pool and those who want them. `balance` is the one place where they meet: it is called after everything that
  * changes either side.
  */
-export class Supply implements ConnectionOwner, OpenerListener {
+export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
   readonly roster: Roster = new Roster();
   readonly waiters: Waiters = new Waiters();
   readonly lanes: Lanes;
@@ -49,6 +54,8 @@ export class Supply implements ConnectionOwner, OpenerListener {
   readonly #counters: Counters;
   readonly #listener: SupplyListener;
   #state: "open" | "closing" | "closed" = "open";
+  /** The availability zone of the node, as its latest connection was told. */
+  zone = "";
   #keepsLane = false;
 
   constructor(parts: SupplyParts) {
@@ -57,6 +64,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
     this.#budget = parts.budget;
     this.#counters = parts.counters;
     this.#listener = parts.listener;
+    this.#budget.join(this);
     this.lanes = new Lanes(this.roster, this.#clock);
     this.opener = new Opener(parts.open, this.#options, this.#clock, this.#budget, this.roster, this);
   }
@@ -64,7 +72,9 @@ export class Supply implements ConnectionOwner, OpenerListener {
   /** From now on only what commands that run already need is opened (`closing`), or nothing is (`closed`). */
   end(state: "closing" | "closed"): void {
     this.#state = state;
-    if (state === "closed") this.opener.stop();
+    if (state !== "closed") return;
+    this.opener.stop();
+    this.#budget.leave(this);
   }
 
   /** Shared commands are to be expected: from now on leases leave them one connection. */
@@ -132,7 +142,10 @@ export class Supply implements ConnectionOwner, OpenerListener {
   #openMissing(): void {
     if (this.#state !== "open" && this.lanes.pending === 0) return;
     const room = this.opener.room(this.#wantsLane());
-    if (room === 0) return;
+    if (room === 0) {
+      if (this.#budget.left === 0 && (this.#wantsLane() || this.waiters.size > 0)) this.#budget.want(this);
+      return;
+    }
     const { minConnections, maxConnections } = this.#options;
     const count = connectionsToOpen({
       wantsLane: this.#wantsLane(),
@@ -146,6 +159,18 @@ export class Supply implements ConnectionOwner, OpenerListener {
       keepsLane: this.#keepsLane,
     });
     if (count > 0) this.opener.start(count);
+  }
+
+  permitFreed(): void {
+    this.balance();
+  }
+
+  endUnused(): boolean {
+    if (this.roster.total <= this.#options.minConnections || this.waiters.size > 0 || this.lanes.pending > 0)
+      return false;
+    const unused = this.roster.idle[0] ?? this.roster.lanes.find((lane) => lane.live.outstanding === 0);
+    unused?.live.close("surplus");
+    return unused !== undefined;
   }
 
   /** With a single connection, shared commands and leases take turns. */
@@ -165,6 +190,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
     entry.openedAt = now;
     entry.expiresAt = now + this.#options.maxLifetime * (1 - LIFETIME_JITTER * this.#clock.random());
     this.#counters.created++;
+    this.zone = connection.info.zone;
     entry.lastUsed = now;
     connection.owner = this;
     this.roster.moveTo(entry, "idle", now);
@@ -192,6 +218,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
       for (const waiter of this.waiters.drain()) waiter.refused(error.for());
     }
     this.#listener.demandAppeared();
+    this.#listener.connectionFailed();
   }
 
   onClosed(connection: Connection, reason: CloseReason, error?: RedisError): void {
@@ -207,6 +234,7 @@ export class Supply implements ConnectionOwner, OpenerListener {
       break;
     }
     this.lanes.repick();
+    if (FAILURES.has(reason)) this.#listener.connectionFailed();
     if (events.connectionClosed.hasSubscribers) {
       events.connectionClosed.publish({ node: this.#options.node, id: connection.info.id, reason });
     }

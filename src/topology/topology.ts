@@ -1,6 +1,13 @@
+import type { Executor, RetryPolicy } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
-import type { Executor } from "../commands/request.ts";
+import type { LeaseLimits } from "../pool/lease.ts";
 import type { NodePool } from "../pool/node-pool.ts";
+
+/** What is scanned for its keys: a node, or a part of what it holds. */
+export interface ScanSource extends Executor {
+  /** Whether a key that it gives is to be told. */
+  wants(key: string | Buffer): boolean;
+}
 
 /**
  * The servers behind one client: it routes each request to a node's pool, and sends it again where that is right. It knows no
@@ -9,10 +16,25 @@ import type { NodePool } from "../pool/node-pool.ts";
 export interface Topology extends Executor {
   /** The pools by their node's name. */
   readonly pools: ReadonlyMap<string, NodePool>;
-  /** The pool that serves a key (null: any node), for leases and subscriptions. */
-  poolFor(key: Arg | null): NodePool;
+  /**
+   * The pool that serves some keys (none: any node), for leases and subscriptions. It waits within the limits while no node is known.
+   *
+   * @throws OptionsError for keys that are not on one node
+   */
+  poolFor(keys: readonly Arg[], limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<NodePool>;
+  /** What decides on the repeats of a view's commands: the view's own rules, and what the topology adds. */
+  policy(rules: RetryPolicy | null): RetryPolicy | null;
+  /** What is to be scanned for all keys, one source behind the other. */
+  scanSources(): AsyncIterable<ScanSource>;
+  /** Calls `listener` whenever the nodes, or what they serve, have changed. @returns what ends that */
+  onChange(listener: () => void): () => void;
   /** Tells the pools that shared commands will come, so that leases leave them a connection. */
   keepLanes(): void;
   close(timeout: number): Promise<void>;
   destroy(): void;
+}
+
+/** All keys of one executor. */
+export function everything(executor: Executor): ScanSource {
+  return { execute: (request) => executor.execute(request), wants: () => true };
 }

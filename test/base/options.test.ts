@@ -138,6 +138,11 @@ test("nothing given resolves to the documented defaults", () => {
     decodeResponses: true,
     clientName: null,
     leakThreshold: 0,
+    lookup: null,
+    replicas: [],
+    readFrom: "primary",
+    zone: null,
+    readsReplica: false,
     environment: null,
   });
 });

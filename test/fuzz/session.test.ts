@@ -152,7 +152,7 @@ function sessionIn(fields: Fields): Fields {
 
 /** The connection that a lease has. */
 function connectionOf(pool: ConnectionPool): Connection {
-  for (const entry of ConnectionPool.coreOf(pool).topology.poolFor(null).roster.all) {
+  for (const entry of ConnectionPool.coreOf(pool).topology.pool.roster.all) {
     if (entry.state === "leased") return entry.live;
   }
   assert.fail("nothing is leased");

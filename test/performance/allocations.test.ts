@@ -65,12 +65,15 @@ async function allocationsOnce(work: () => Promise<void>): Promise<{ objects: nu
   };
 }
 
-/** Writes to the server while `work` runs. */
+/** Writes of the test's commands to the server while `work` runs; the pool asks for INFO now and then. */
 async function socketWrites(work: () => Promise<unknown>): Promise<number> {
   const write = mock.method(Socket.prototype, "write");
   try {
     await work();
-    return write.mock.calls.filter((call) => (call.this as Socket).remotePort === server.port).length;
+    const ofTest = write.mock.calls.filter(({ this: socket, arguments: [data] }) => {
+      return (socket as Socket).remotePort === server.port && String(data).includes("cost:key");
+    });
+    return ofTest.length;
   } finally {
     write.mock.restore();
   }

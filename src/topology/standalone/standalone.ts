@@ -1,10 +1,10 @@
 import type { Clock } from "../../base/clock.ts";
 import type { ResolvedOptions } from "../../base/options.ts";
 import type { Dialler } from "../../base/transport.ts";
-import type { Request } from "../../commands/request.ts";
+import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { openConnection } from "../../connection/open.ts";
 import { NodePool } from "../../pool/node-pool.ts";
-import type { Topology } from "../topology.ts";
+import { everything, type ScanSource, type Topology } from "../topology.ts";
 
 /** One server: everything goes to its one pool. */
 export class Standalone implements Topology {
@@ -12,7 +12,7 @@ export class Standalone implements Topology {
   readonly pools: ReadonlyMap<string, NodePool>;
 
   constructor(options: ResolvedOptions, dialler: Dialler, clock: Clock) {
-    this.pool = new NodePool({ options, clock, open: (signal) => openConnection(options, dialler, clock, signal) });
+    this.pool = new NodePool({ options, open: (signal) => openConnection(options, dialler, clock, signal), clock });
     this.pools = new Map([[options.node, this.pool]]);
   }
 
@@ -20,8 +20,20 @@ export class Standalone implements Topology {
     return this.pool.execute(request);
   }
 
-  poolFor(): NodePool {
+  async poolFor(): Promise<NodePool> {
     return this.pool;
+  }
+
+  policy(rules: RetryPolicy | null): RetryPolicy | null {
+    return rules;
+  }
+
+  async *scanSources(): AsyncGenerator<ScanSource> {
+    yield everything(this.pool);
+  }
+
+  onChange(): () => void {
+    return () => {}; // it never changes
   }
 
   keepLanes(): void {

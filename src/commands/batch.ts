@@ -2,9 +2,9 @@ import { ClosedError, ProtocolError, ServerError, WatchError } from "../base/err
 import { encodeOpening } from "../protocol/encoder.ts";
 import type { Payload } from "../base/transport.ts";
 import type { Reply } from "../protocol/reply.ts";
-import { ownError } from "../commands/redact.ts";
-import { inShape, NOT_BLOCKING, Request, RequestDetails } from "../commands/request.ts";
-import { EFFECT_RANK, type CommandSpec, type Effect, type ReplyTransform } from "../commands/spec.ts";
+import { ownError } from "./redact.ts";
+import { inShape, NOT_BLOCKING, Request, RequestDetails } from "./request.ts";
+import { EFFECT_RANK, type CommandSpec, type Effect, type ReplyTransform } from "./spec.ts";
 
 /** Pieces around the commands: nothing for a pipeline, MULTI and EXEC for a transaction. */
 const FRAME = {
@@ -23,7 +23,14 @@ export function batchRequest(kind: "PIPELINE" | "MULTI", parts: readonly Request
     // Inside MULTI nothing blocks.
     if (kind === "PIPELINE" && part.blockFor !== NOT_BLOCKING) blockFor = addBlock(blockFor, part.blockFor);
   }
-  const spec: CommandSpec = { name: kind, effect, route: alone ? "lease" : "share", keys: [] };
+  const spec: CommandSpec = {
+    name: kind,
+    effect,
+    route: alone ? "lease" : "share",
+    keys: [],
+    onlyKey: -1,
+    spread: null,
+  };
   const frame = FRAME[kind];
   const transform = kind === "MULTI" ? execResults(parts, watched) : pipelineResults(parts);
   const details = new RequestDetails(effect, blockFor, parts, parts.length + frame.extra);

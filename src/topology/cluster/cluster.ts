@@ -1,0 +1,277 @@
+import type { Clock } from "../../base/clock.ts";
+import { events } from "../../base/diagnostics.ts";
+import { ClosedError, CommandTimeoutError, ConnectError } from "../../base/errors.ts";
+import type { ResolvedCluster } from "../../base/topology-options.ts";
+import type { ResolvedOptions } from "../../base/options.ts";
+import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
+import type { Request, RetryPolicy } from "../../commands/request.ts";
+import { slotOf, SLOTS } from "../../commands/slot.ts";
+import type { Arg } from "../../commands/spec.ts";
+import type { LeaseLimits } from "../../pool/lease.ts";
+import type { NodePool } from "../../pool/node-pool.ts";
+import { NodePools } from "../node-pools.ts";
+import { ReadChoice, type ReplicaSet } from "../read-choice.ts";
+import { Refresher } from "../refresher.ts";
+import { RetryQueue } from "../retry.ts";
+import type { ScanSource, Topology } from "../topology.ts";
+import { WaitingRoom } from "../waiting-room.ts";
+import { lookAtCluster, type LookTarget } from "./look.ts";
+import { Redirector, type RedirectTarget } from "./redirects.ts";
+import { commonSlot, Router, type RouterTarget } from "./router.ts";
+import { scanSources, type ScanTarget } from "./scan.ts";
+import { locator } from "./slot-map.ts";
+import { SlotTable } from "./slot-table.ts";
+
+/**
+ * A pool per node, each command to the node of its slot. The map of slots is learnt from the nodes, and kept right by their
+ * redirects and by looks at the cluster whenever something is not as the map has it.
+ */
+export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarget, ScanTarget {
+  readonly clock: Clock;
+  readonly #options: ResolvedCluster;
+  readonly #pools: NodePools;
+  readonly #choice: ReadChoice;
+  readonly #table: SlotTable;
+  readonly #router = new Router(this);
+  readonly #refresher: Refresher;
+  readonly #held: WaitingRoom;
+  readonly #redirected: RetryQueue;
+  readonly #listeners = new Set<() => void>();
+  readonly #reads: boolean;
+  #any: NodePool | null = null;
+  #lastError: unknown = null;
+  #closed = false;
+
+  constructor(options: ResolvedCluster, dialler: (options: ResolvedOptions) => Dialler, clock: Clock) {
+    const { readFrom, zone, maxInFlight } = options.options;
+    this.clock = clock;
+    this.#options = options;
+    this.#refresher = new Refresher(clock, () => this.#look(), options.refreshInterval);
+    const { maxTotalConnections } = options;
+    this.#pools = new NodePools({ clock, maxTotalConnections, dialler, onTrouble: () => this.suspect() });
+    this.#choice = new ReadChoice(clock, readFrom, zone);
+    this.#reads = this.#choice.spreads;
+    this.#table = new SlotTable((endpoint) => this.#poolAt(endpoint), this.#choice);
+    this.#held = new WaitingRoom(clock, maxInFlight, () => this.#missing());
+    this.#redirected = new RetryQueue(clock, this, maxInFlight);
+  }
+
+  // --- commands ---
+
+  execute(request: Request): Promise<unknown> {
+    const promise = request.promise ?? request.start();
+    if (request.isOver) return promise;
+    const { onlyKey } = request.spec;
+    const key = onlyKey === -1 ? undefined : request.args[onlyKey];
+    const shard = key === undefined ? null : this.#table.at(slotOf(key));
+    if (shard === null) this.#slowly(request, key);
+    else void (this.#reads && request.effect === "read" ? shard.reader() : shard.primary).execute(request);
+    return promise;
+  }
+
+  #slowly(request: Request, key: Arg | undefined): void {
+    if (this.#closed)
+      request.fail(new ClosedError("not-sent", `${request.spec.name} was not sent: the client is closed`));
+    else if (key === undefined) this.#router.route(request);
+    else this.hold(request);
+  }
+
+  executeOn(endpoint: TcpEndpoint, request: Request): void {
+    void this.#poolAt(endpoint).execute(request);
+  }
+
+  executeAt(slot: number, request: Request): Promise<unknown> {
+    return this.#router.executeAt(slot, request);
+  }
+
+  hold(request: Request): void {
+    this.#held.add(request);
+    this.#refresher.want();
+  }
+
+  policy(rules: RetryPolicy | null): RetryPolicy {
+    return new Redirector(this, rules, this.#redirected);
+  }
+
+  // --- the map ---
+
+  get pools(): ReadonlyMap<string, NodePool> {
+    return this.#pools.byNode;
+  }
+
+  get shards(): readonly ReplicaSet[] {
+    return this.#table.shards;
+  }
+
+  get firstSlots(): readonly number[] {
+    return this.#table.firstSlots;
+  }
+
+  get spreadsReads(): boolean {
+    return this.#reads;
+  }
+
+  /** How often the cluster was looked at. */
+  get looks(): number {
+    return this.#refresher.looks;
+  }
+
+  shardOf(slot: number): ReplicaSet | null {
+    return this.#table.at(slot);
+  }
+
+  ownerOf = (slot: number): string | undefined => this.#table.ownerOf(slot);
+
+  any(): NodePool | null {
+    if (this.#any === null || !this.#any.isReachable) {
+      const primaries = this.#table.shards.map((shard) => shard.primary);
+      const reachable = primaries.filter((pool) => pool.isReachable);
+      this.#any = this.#oneOf(reachable) ?? this.#oneOf(primaries);
+    }
+    return this.#any;
+  }
+
+  moved(slot: number, endpoint: TcpEndpoint): void {
+    if (slot < SLOTS) this.#table.move(slot, endpoint);
+    this.suspect();
+  }
+
+  suspect(): void {
+    if (!this.#closed) this.#refresher.want();
+  }
+
+  refresh(): Promise<void> {
+    return this.#refresher.now();
+  }
+
+  locate(host: string, port: string, node: string | undefined): TcpEndpoint | null {
+    const asked = node === undefined ? undefined : this.#pools.byNode.get(node);
+    const endpoint = (asked?.options.endpoint ?? this.#options.seeds[0]) as TcpEndpoint;
+    return locator(endpoint, this.translate)(host, port);
+  }
+
+  translate = (told: TcpEndpoint): TcpEndpoint => this.#options.translate(told);
+
+  /** Nodes that answer first, in a random order; then the others; then those that were given at the start, whose names may lead elsewhere now. */
+  candidates(): readonly NodePool[] {
+    const known = this.#table.shards.flatMap((shard) => [shard.primary, ...shard.replicas]);
+    const shuffled = known.map((pool) => ({ pool, key: this.clock.random() + (pool.isReachable ? 0 : 1) }));
+    const order = shuffled.sort((a, b) => a.key - b.key).map(({ pool }) => pool);
+    if (order.some((pool) => pool.isReachable)) return order;
+    const seeds = this.#options.seeds.map((seed) => this.#poolAt(seed));
+    return [...new Set([...order, ...seeds])];
+  }
+
+  async #look(): Promise<void> {
+    try {
+      const map = await lookAtCluster(this);
+      if (this.#closed) return;
+      this.#lastError = null;
+      this.#takeOver(this.#table.replace(map));
+    } catch (error) {
+      this.#lastError = error;
+      this.#fail(error);
+    }
+    if (this.#held.size > 0) this.suspect();
+  }
+
+  /** Lets everything that waits find its way by the new map. */
+  #takeOver(nodes: ReadonlySet<string>): void {
+    const serving = new Set(this.#table.shards.map((shard) => shard.primary));
+    const waiting = this.#held.drain();
+    for (const [node, pool] of this.#pools.byNode) {
+      if (!nodes.has(node) || !pool.isReachable) waiting.push(...pool.reclaim());
+      if (!serving.has(pool)) pool.abandonSilent();
+    }
+    this.#pools.retain(nodes);
+    this.#any = null;
+    this.#choice.measure(() => this.#pools.byNode.values());
+    for (const request of waiting) void this.execute(request);
+    for (const listener of this.#listeners) listener();
+    if (events.topologyChanged.hasSubscribers) events.topologyChanged.publish({ nodes: [...nodes] });
+  }
+
+  /** What no waiting can mend reaches the callers at once. */
+  #fail(error: unknown): void {
+    if (this.#table.shards.length > 0 || !(error instanceof ConnectError) || !error.permanent) return;
+    for (const request of this.#held.drain()) request.fail(error.for(request.spec.name));
+  }
+
+  #missing(): string {
+    const { seeds } = this.#options;
+    const error = this.#lastError instanceof Error ? `: ${this.#lastError.message}` : "";
+    if (this.#table.shards.length > 0) return `no node of the cluster serves its slot${error}`;
+    return `none of the ${seeds.length} given node(s) has told the map of the cluster${error}`;
+  }
+
+  // --- leases, scans, subscriptions ---
+
+  async poolFor(keys: readonly Arg[], limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<NodePool> {
+    const slot = commonSlot({ spec: { name: "a lease" } } as Request, keys);
+    const until = this.clock.now() + limits.timeout;
+    for (;;) {
+      const pool = slot === null ? this.any() : this.#table.at(slot)?.primary;
+      if (pool !== null && pool !== undefined) return pool;
+      limits.signal?.throwIfAborted();
+      if (this.#closed) throw new ClosedError("not-sent", "the client is closed");
+      if (this.clock.now() >= until)
+        throw new CommandTimeoutError(
+          "not-sent",
+          limits.timeout,
+          `no node was found within ${limits.timeout} ms: ${this.#missing()}`,
+        );
+      await this.#refresher.soon();
+    }
+  }
+
+  async *scanSources(): AsyncGenerator<ScanSource> {
+    const { commandTimeout: timeout } = this.#options.options;
+    await this.poolFor([], { timeout, signal: null });
+    yield* scanSources(this, SLOTS);
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  // --- the end ---
+
+  keepLanes(): void {
+    this.#pools.keepLanes();
+  }
+
+  async close(timeout: number): Promise<void> {
+    const begin = this.clock.now();
+    this.#stop();
+    await this.#redirected.drained(timeout);
+    await this.#pools.close(Math.max(0, timeout - (this.clock.now() - begin)));
+    this.#redirected.close();
+  }
+
+  destroy(): void {
+    this.#stop();
+    this.#redirected.close();
+    this.#pools.destroy();
+  }
+
+  #stop(): void {
+    this.#closed = true;
+    this.#refresher.stop();
+    this.#choice.stop();
+    for (const request of this.#held.drain()) {
+      const command = request.spec.name;
+      request.fail(
+        new ClosedError(request.outcome, `${command} was waiting for its node when the client was closed`, { command }),
+      );
+    }
+  }
+
+  #poolAt(endpoint: TcpEndpoint): NodePool {
+    return this.#pools.of(this.#options.nodeOptions(endpoint));
+  }
+
+  #oneOf<T>(all: readonly T[]): T | null {
+    return all[Math.floor(this.clock.random() * all.length)] ?? null;
+  }
+}

@@ -1,0 +1,262 @@
+import { OptionsError, ServerError } from "../../base/errors.ts";
+import { buildCall } from "../../commands/call.ts";
+import { batchRequest } from "../../commands/batch.ts";
+import { keysOf } from "../../commands/keys.ts";
+import type { Request } from "../../commands/request.ts";
+import { slotOf } from "../../commands/slot.ts";
+import type { Arg } from "../../commands/spec.ts";
+import { commandSpec } from "../../commands/table.ts";
+import type { NodePool } from "../../pool/node-pool.ts";
+import type { ReplicaSet } from "../read-choice.ts";
+import { scanStep } from "./scan.ts";
+import { join, shareOf, splitBySlot, type Share } from "./spread.ts";
+
+/** The cluster, as its router sees it. */
+export interface RouterTarget {
+  /** Who serves a slot; null while that is not known. */
+  shardOf(slot: number): ReplicaSet | null;
+  /** All shards, in the order of their first slots. */
+  readonly shards: readonly ReplicaSet[];
+  /** The first slot of each of them. */
+  readonly firstSlots: readonly number[];
+  /** A primary for what any node can do; null while none is known. */
+  any(): NodePool | null;
+  /** Whether reads may leave the primary. */
+  readonly spreadsReads: boolean;
+  /** Keeps a request until the map has changed. */
+  hold(request: Request): void;
+  execute(request: Request): Promise<unknown>;
+}
+
+/** Where a request goes: a slot, any node, or several ways. */
+type Place = number | typeof ANYWHERE | typeof APART;
+
+const ANYWHERE = "anywhere";
+/** It needs more than one node, or a question first. */
+const APART = "apart";
+
+/** Finds the node of whatever has not just one key, splits what needs several nodes, and joins what comes back. */
+export class Router {
+  readonly #target: RouterTarget;
+  /** Parts of a command for several nodes: the slot that stands for each one's shard, also when it is sent again. */
+  readonly #pins = new WeakMap<Request, number>();
+
+  constructor(target: RouterTarget) {
+    this.#target = target;
+  }
+
+  /** Routes a started request. */
+  route(request: Request): void {
+    const pin = this.#pins.get(request);
+    if (pin !== undefined) return this.#toSlot(request, pin);
+    if (request.parts !== null && request.spec.name === "PIPELINE") return this.#pipeline(request, request.parts);
+    let place: Place;
+    try {
+      place = placeOf(request);
+    } catch (error) {
+      request.reject(error);
+      return;
+    }
+    if (place === APART) this.#apart(request);
+    else if (place === ANYWHERE) this.#anywhere(request);
+    else this.#toSlot(request, place);
+  }
+
+  #toSlot(request: Request, slot: number): void {
+    const shard = this.#target.shardOf(slot);
+    if (shard === null) this.#target.hold(request);
+    else
+      void (this.#target.spreadsReads && request.effect === "read" ? shard.reader() : shard.primary).execute(request);
+  }
+
+  #anywhere(request: Request): void {
+    const pool = this.#target.any();
+    if (pool === null) this.#target.hold(request);
+    else void pool.execute(request);
+  }
+
+  // --- commands for several nodes ---
+
+  #apart(request: Request): void {
+    const { spread } = request.spec;
+    if (spread === null) request.follow(this.#askKeys(request));
+    else if (spread.request === "multi_shard") request.follow(this.#split(request));
+    else if (this.#target.shards.length === 0) this.#target.hold(request);
+    else if (request.spec.name === "SCAN")
+      request.follow(scanStep(request, this.#target, (part, slot) => this.executeAt(slot, part)));
+    else request.follow(this.#everywhere(request, spread.request === "all_nodes"));
+  }
+
+  #split(whole: Request): Promise<unknown> {
+    const shares: Share[] = [];
+    const sent: Promise<unknown>[] = [];
+    for (const [slot, share] of splitBySlot(whole)) {
+      shares.push(share);
+      sent.push(this.executeAt(slot, share.request));
+    }
+    return join(whole, shares, sent);
+  }
+
+  #everywhere(whole: Request, replicasToo: boolean): Promise<unknown> {
+    const { shards, firstSlots } = this.#target;
+    const shares: Share[] = [];
+    const sent: Promise<unknown>[] = [];
+    const add = (send: (request: Request) => Promise<unknown>): void => {
+      const share = shareOf(whole, whole.args);
+      shares.push(share);
+      sent.push(send(share.request));
+    };
+    for (const [index, shard] of shards.entries()) {
+      add((request) => this.executeAt(firstSlots[index] as number, request));
+      if (replicasToo) for (const replica of shard.replicas) add((request) => replica.execute(request));
+    }
+    return join(whole, shares, sent);
+  }
+
+  /** Runs a request on whoever owns a slot, also when it is sent again. */
+  executeAt(slot: number, request: Request): Promise<unknown> {
+    this.#pins.set(request, slot);
+    return this.#target.execute(request);
+  }
+
+  /** Where the keys of a command are that the table does not know, the server does. */
+  async #askKeys(request: Request): Promise<unknown> {
+    const again = shareOf(request, request.args).request;
+    const question = buildCall("COMMAND", ["GETKEYS", ...request.spec.name.split(" "), ...request.args]).inherit(
+      request,
+    );
+    question.buffers = true;
+    let keys: Arg[] = [];
+    try {
+      keys = (await this.#target.execute(question)) as Arg[];
+    } catch (error) {
+      // It has none, or is none: the command's own reply will tell.
+      if (!(error instanceof ServerError)) throw error;
+    }
+    const slot = commonSlot(request, keys);
+    return slot === null ? this.#target.any()?.execute(again) : this.executeAt(slot, again);
+  }
+
+  // --- pipelines ---
+
+  /** Each node gets its commands in one piece; a node that fails leaves the others' results in their places. */
+  #pipeline(whole: Request, parts: readonly Request[]): void {
+    const groups = new Map<NodePool, number[]>();
+    const apart: number[] = [];
+    for (const [index, part] of parts.entries()) {
+      const pool = this.#poolOf(part);
+      if (pool === undefined) {
+        apart.push(index);
+        continue;
+      }
+      if (pool === null) {
+        this.#target.hold(whole);
+        return;
+      }
+      const group = groups.get(pool);
+      if (group === undefined) groups.set(pool, [index]);
+      else group.push(index);
+    }
+    whole.follow(this.#runPipeline(whole, parts, groups, apart));
+  }
+
+  /** @returns undefined for a part that goes by itself, null while its node is not known */
+  #poolOf(part: Request): NodePool | null | undefined {
+    let place: Place;
+    try {
+      place = placeOf(part);
+    } catch {
+      return undefined;
+    }
+    if (place === APART) return undefined;
+    if (place === ANYWHERE) return this.#target.any();
+    const shard = this.#target.shardOf(place);
+    if (shard === null) return null;
+    return this.#target.spreadsReads && part.effect === "read" ? shard.reader() : shard.primary;
+  }
+
+  async #runPipeline(
+    whole: Request,
+    parts: readonly Request[],
+    groups: ReadonlyMap<NodePool, readonly number[]>,
+    apart: readonly number[],
+  ): Promise<unknown[]> {
+    const results: unknown[] = [];
+    const failures: unknown[] = [];
+    const work = [...groups].map(async ([pool, places]) => {
+      const batch = batchRequest(
+        "PIPELINE",
+        places.map((place) => parts[place] as Request),
+        false,
+      ).inherit(whole);
+      try {
+        const replies = (await pool.execute(batch)) as unknown[];
+        await Promise.all(
+          places.map(async (place, at) => {
+            results[place] = await this.#followed(parts[place] as Request, replies[at], whole);
+          }),
+        );
+      } catch (error) {
+        failures.push(error);
+        for (const place of places) results[place] = error;
+      }
+    });
+    const alone = apart.map(async (place) => {
+      const part = (parts[place] as Request).inherit(whole);
+      results[place] = await this.#target.execute(part).catch((error: unknown) => error);
+    });
+    await Promise.all([...work, ...alone]);
+    // As on one server: where nothing came back, it is the pipeline that has failed.
+    if (failures.length === groups.size && apart.length === 0 && failures.length > 0) throw failures[0];
+    return results;
+  }
+
+  /** A part that its node has sent elsewhere goes there by itself. */
+  #followed(part: Request, result: unknown, whole: Request): unknown {
+    const { policy } = whole;
+    if (!(result instanceof ServerError) || policy === null || !SENT_ELSEWHERE.has(result.code)) return result;
+    const promise = part.inherit(whole).start();
+    if (!policy.takeOver(part, result)) part.reject(result);
+    return promise.catch((error: unknown) => error);
+  }
+}
+
+const SENT_ELSEWHERE = new Set(["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"]);
+
+/** @throws OptionsError for keys of several slots */
+function placeOf(request: Request): Place {
+  const { spec, parts } = request;
+  if (parts === null && spec.spread !== null && request.route === "share") {
+    if (spec.spread.request !== "multi_shard") return isSpecial(request) ? ANYWHERE : APART;
+    const keys = keysOf(request);
+    const slot = keys.length === 0 ? null : slotOf(keys[0] as Arg);
+    return slot !== null && keys.every((key) => slotOf(key) === slot) ? slot : APART;
+  }
+  const keys = parts === null ? keysOf(request) : parts.flatMap((part) => keysOf(part));
+  if (keys.length === 0 && parts === null && request.args.length > 0 && commandSpec(spec.name) === undefined)
+    return APART;
+  return commonSlot(request, keys) ?? ANYWHERE;
+}
+
+/** What needs joining that no rule describes is asked of one node. */
+function isSpecial({ spec }: Request): boolean {
+  return spec.spread?.response === "special" && spec.name !== "SCAN";
+}
+
+/** @throws OptionsError for keys of several slots */
+export function commonSlot(request: Pick<Request, "spec">, keys: readonly Arg[]): number | null {
+  const [first, ...others] = keys;
+  if (first === undefined) return null;
+  const slot = slotOf(first);
+  for (const key of others) {
+    const other = slotOf(key);
+    if (other === slot) continue;
+    const { name } = request.spec;
+    throw new OptionsError(
+      "keys",
+      `${name} was not sent: its keys are in different slots (${slot} and ${other}), and a cluster runs it on one node only; give the keys a common {tag}, such as {user:7}:name and {user:7}:mail`,
+      { command: name },
+    );
+  }
+  return slot;
+}

@@ -1,0 +1,85 @@
+import { OptionsError } from "../../base/errors.ts";
+import { slotOf } from "../../commands/slot.ts";
+import type { Request } from "../../commands/request.ts";
+import type { Reply } from "../../protocol/reply.ts";
+import type { ReplicaSet } from "../read-choice.ts";
+import type { ScanSource } from "../topology.ts";
+import { shareOf } from "./spread.ts";
+
+/** A cursor of the cluster is a node's cursor and the first slot of its shard. */
+const SLOT_BITS = 14n;
+const SLOT_MASK = (1n << SLOT_BITS) - 1n;
+
+/** The shards, in the order of their first slots. */
+export interface Scanned {
+  readonly shards: readonly ReplicaSet[];
+  readonly firstSlots: readonly number[];
+}
+
+/** One step of SCAN: over the nodes one behind the other, by a cursor that says on which it is. */
+export async function scanStep(
+  whole: Request,
+  { firstSlots }: Scanned,
+  run: (request: Request, slot: number) => Promise<unknown>,
+): Promise<unknown> {
+  const cursor = cursorOf(whole.args[0]);
+  const slot = cursor === 0n ? (firstSlots[0] ?? 0) : Number(cursor & SLOT_MASK);
+  const part = shareOf(whole, [String(cursor >> SLOT_BITS), ...whole.args.slice(1)]);
+  const [next, keys] = (await run(part.request, slot)) as [Reply, Reply];
+  const local = BigInt(String(next));
+  if (local !== 0n) return [String((local << SLOT_BITS) | BigInt(slot)), keys];
+  const following = firstSlots.find((first) => first > slot);
+  return [following === undefined ? "0" : String(following), keys];
+}
+
+function cursorOf(arg: unknown): bigint {
+  if (/^\d{1,24}$/.test(String(arg))) return BigInt(String(arg));
+  throw new OptionsError("cursor", "SCAN was not sent: its cursor must be 0 or the one of the step before", {
+    command: "SCAN",
+  });
+}
+
+/** The cluster, as a scan of all its keys sees it. */
+export interface ScanTarget {
+  /** Who owns each slot, by its node's name; undefined for nobody. */
+  ownerOf(slot: number): string | undefined;
+  readonly firstSlots: readonly number[];
+  /** Brings the map up to date. */
+  refresh(): Promise<void>;
+  /** Runs a request on whoever owns a slot, also when it is sent again. */
+  executeAt(slot: number, request: Request): Promise<unknown>;
+}
+
+/** Rounds after the first one, for slots that have changed hands meanwhile. */
+const ROUNDS = 5;
+
+/**
+ * The primaries one behind the other; then again those that have got slots of others meanwhile, for these slots only, until nothing
+ * has changed in between.
+ */
+export async function* scanSources(target: ScanTarget, slots: number): AsyncGenerator<ScanSource> {
+  let owners = ownersNow(target, slots);
+  let missing: ReadonlySet<number> | null = null;
+  for (let round = 0; round <= ROUNDS; round++) {
+    const mine = missing;
+    for (const first of target.firstSlots) {
+      const node = target.ownerOf(first);
+      if (mine !== null && ![...mine].some((slot) => target.ownerOf(slot) === node)) continue;
+      yield {
+        execute: (request) => target.executeAt(first, request),
+        wants: (key) => mine === null || mine.has(slotOf(key)),
+      };
+    }
+    await target.refresh();
+    const now = ownersNow(target, slots);
+    const changed = new Set<number>();
+    for (let slot = 0; slot < slots; slot++) if (owners[slot] !== now[slot]) changed.add(slot);
+    if (changed.size === 0) return;
+    missing = changed;
+    owners = now;
+  }
+}
+
+function ownersNow(target: ScanTarget, slots: number): (string | undefined)[] {
+  return Array.from({ length: slots }, (_, slot) => target.ownerOf(slot));
+}

@@ -1,0 +1,71 @@
+import { nodeOf } from "../../base/options.ts";
+import type { TcpEndpoint } from "../../base/transport.ts";
+import { SLOTS } from "../../commands/slot.ts";
+import type { NodePool } from "../../pool/node-pool.ts";
+import { ReplicaSet, type ReadChoice } from "../read-choice.ts";
+import type { SlotMap } from "./slot-map.ts";
+
+/** Who serves each slot: what the hot path reads. Changed by a look at the cluster, or slot by slot by its redirects. */
+export class SlotTable {
+  readonly #pool: (endpoint: TcpEndpoint) => NodePool;
+  readonly #choice: ReadChoice;
+  #byPrimary = new Map<NodePool, ReplicaSet>();
+  #bySlot: (ReplicaSet | null)[] = new Array<ReplicaSet | null>(SLOTS).fill(null);
+  /** The shards by their first slots; null after a change, for redirects come in thousands. */
+  #byFirstSlot: ReadonlyMap<ReplicaSet, number> | null = null;
+
+  constructor(pool: (endpoint: TcpEndpoint) => NodePool, choice: ReadChoice) {
+    this.#pool = pool;
+    this.#choice = choice;
+  }
+
+  /** All shards, in the order of their first slots. */
+  get shards(): readonly ReplicaSet[] {
+    return [...this.#listed().keys()];
+  }
+
+  /** The first slot of each of them. */
+  get firstSlots(): readonly number[] {
+    return [...this.#listed().values()];
+  }
+
+  /** null while nobody is known to serve it. */
+  at(slot: number): ReplicaSet | null {
+    return this.#bySlot[slot] ?? null;
+  }
+
+  /** The owner by its node's name. */
+  ownerOf(slot: number): string | undefined {
+    return this.#bySlot[slot]?.primary.options.node;
+  }
+
+  /** A node has told that one slot has moved. */
+  move(slot: number, endpoint: TcpEndpoint): void {
+    const pool = this.#pool(endpoint);
+    if (this.#bySlot[slot]?.primary === pool) return;
+    let shard = this.#byPrimary.get(pool);
+    if (shard === undefined) this.#byPrimary.set(pool, (shard = new ReplicaSet(pool, [], this.#choice)));
+    this.#bySlot[slot] = shard;
+    this.#byFirstSlot = null;
+  }
+
+  /** Takes over a whole map. @returns the names of all nodes in it */
+  replace({ shards, owners }: SlotMap): Set<string> {
+    const nodes = new Set<string>();
+    const sets = shards.map(({ primary, replicas }) => {
+      for (const endpoint of [primary, ...replicas]) nodes.add(nodeOf(endpoint));
+      return new ReplicaSet(this.#pool(primary), replicas.map(this.#pool), this.#choice);
+    });
+    this.#bySlot = Array.from(owners, (owner) => sets[owner] ?? null);
+    this.#byPrimary = new Map(sets.map((set) => [set.primary, set]));
+    this.#byFirstSlot = null;
+    return nodes;
+  }
+
+  #listed(): ReadonlyMap<ReplicaSet, number> {
+    if (this.#byFirstSlot !== null) return this.#byFirstSlot;
+    const first = new Map<ReplicaSet, number>();
+    for (const [slot, shard] of this.#bySlot.entries()) if (shard !== null && !first.has(shard)) first.set(shard, slot);
+    return (this.#byFirstSlot = first);
+  }
+}

@@ -1,0 +1,78 @@
+import type { Clock } from "../base/clock.ts";
+import type { ResolvedOptions } from "../base/options.ts";
+import type { Dialler } from "../base/transport.ts";
+import { openConnection } from "../connection/open.ts";
+import { Budget } from "../pool/budget.ts";
+import { NodePool } from "../pool/node-pool.ts";
+
+/** How long what still runs on a node that has left may take, ms. */
+const LEAVING = 60_000;
+
+/** What the pools of several nodes have in common. */
+export interface NodePoolsParts {
+  readonly clock: Clock;
+  readonly maxTotalConnections: number;
+  dialler(options: ResolvedOptions): Dialler;
+  /** Told when a node is in trouble: it cannot be reached, has ended a connection, or is silent. */
+  onTrouble(): void;
+}
+
+/** The pools of several nodes, under one budget. Nothing is dialled before it is needed. */
+export class NodePools {
+  readonly #parts: NodePoolsParts;
+  readonly #budget: Budget;
+  readonly #pools = new Map<string, NodePool>();
+  readonly #leaving = new Set<NodePool>();
+  #keepsLanes = false;
+  #closed = false;
+
+  constructor(parts: NodePoolsParts) {
+    this.#parts = parts;
+    this.#budget = new Budget(parts.maxTotalConnections);
+  }
+
+  /** By the name of their node; without those that have left. */
+  get byNode(): ReadonlyMap<string, NodePool> {
+    return this.#pools;
+  }
+
+  /** The pool of a node, made at the first use. */
+  of(options: ResolvedOptions): NodePool {
+    const known = this.#pools.get(options.node);
+    if (known !== undefined) return known;
+    const { clock, onTrouble } = this.#parts;
+    const dialler = this.#parts.dialler(options);
+    const open = (signal: AbortSignal): ReturnType<typeof openConnection> =>
+      openConnection(options, dialler, clock, signal);
+    const pool = new NodePool({ options, open, clock, budget: this.#budget, onTrouble });
+    if (this.#keepsLanes) pool.keepLane();
+    if (this.#closed) pool.destroy();
+    this.#pools.set(options.node, pool);
+    return pool;
+  }
+
+  /** Closes the pools of all other nodes, as soon as what runs on them has ended. */
+  retain(nodes: ReadonlySet<string>): void {
+    for (const [node, pool] of this.#pools) {
+      if (nodes.has(node)) continue;
+      this.#pools.delete(node);
+      this.#leaving.add(pool);
+      void pool.close(LEAVING).then(() => this.#leaving.delete(pool));
+    }
+  }
+
+  keepLanes(): void {
+    this.#keepsLanes = true;
+    for (const pool of this.#pools.values()) pool.keepLane();
+  }
+
+  async close(timeout: number): Promise<void> {
+    this.#closed = true;
+    await Promise.all([...this.#pools.values(), ...this.#leaving].map((pool) => pool.close(timeout)));
+  }
+
+  destroy(): void {
+    this.#closed = true;
+    for (const pool of [...this.#pools.values(), ...this.#leaving]) pool.destroy();
+  }
+}

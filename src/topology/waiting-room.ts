@@ -1,0 +1,63 @@
+import type { Clock } from "../base/clock.ts";
+import { CommandTimeoutError, QueueFullError, withoutStack } from "../base/errors.ts";
+import { tickerOf, type Ticking } from "../base/ticker.ts";
+import type { Request } from "../commands/request.ts";
+import { CommandQueue } from "../connection/command-queue.ts";
+
+/** Requests for which there is no node yet, each until its deadline. Bounded, for the topology may stay unknown. */
+export class WaitingRoom implements Ticking {
+  readonly #clock: Clock;
+  readonly #limit: number;
+  readonly #why: () => string;
+  readonly #queue = new CommandQueue();
+  #ticking = false;
+
+  /**
+   * @param limit how many may wait
+   * @param why what is missing, for the errors
+   */
+  constructor(clock: Clock, limit: number, why: () => string) {
+    this.#clock = clock;
+    this.#limit = limit;
+    this.#why = why;
+  }
+
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  /** Keeps a started request until `drain`. */
+  add(request: Request): void {
+    if (request.isOver) return;
+    if (this.#queue.size >= this.#limit) {
+      const command = request.spec.name;
+      const message = `${command} was refused: ${this.#queue.size} commands wait already, and ${this.#why()}`;
+      request.reject(withoutStack(() => new QueueFullError("maxInFlight", message, { command })));
+      return;
+    }
+    this.#queue.push(request);
+    if (this.#ticking) return;
+    this.#ticking = true;
+    tickerOf(this.#clock).add(this);
+  }
+
+  /** Takes out all that still wait, in order. */
+  drain(): Request[] {
+    return this.#queue.drain().filter((request) => !request.isOver);
+  }
+
+  tick(now: number): boolean {
+    this.#queue.expire(now, (request) => request.cancel(withoutStack(() => this.#tooLate(request))));
+    this.#queue.sweep();
+    this.#ticking = this.#queue.size > 0;
+    return this.#ticking;
+  }
+
+  #tooLate(request: Request): CommandTimeoutError {
+    const command = request.spec.name;
+    const { outcome, timeout } = request;
+    const sent = outcome === "not-sent" ? "sent" : "sent again";
+    const message = `${command} was not ${sent} within ${timeout} ms: ${this.#why()}`;
+    return new CommandTimeoutError(outcome, timeout, message, { command });
+  }
+}
