@@ -50,14 +50,10 @@ export function disagreed(message: string): TestServerError {
   return new TestServerError("ERR_SERVER_TOPOLOGY", message);
 }
 
-/** Waits for all, and ends those that did start if one did not. */
-export async function startAll(starting: readonly Promise<RunningServer>[]): Promise<RunningServer[]> {
-  const outcomes = await Promise.allSettled(starting);
-  const failure = outcomes.find((outcome) => outcome.status === "rejected");
-  const servers = outcomes.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : []));
-  if (failure === undefined) return servers;
-  await Promise.all(servers.map((server) => server.stop()));
-  throw failure.reason;
+/** Waits for all, also when one has failed: whoever ends what was started must know of it. */
+export async function startAll<T>(starting: readonly Promise<T>[]): Promise<T[]> {
+  await Promise.allSettled(starting);
+  return await Promise.all(starting);
 }
 
 /**

@@ -283,7 +283,9 @@ export class RunningServer implements TestServer {
     while (this.#process.state === "running" && Date.now() < deadline) {
       // By the unix socket, in a directory of our own: on the port another server might answer, and the server opens
       // its ports before the socket.
-      const replies = await exchange(this, [["PING"], ...(this.#role.greeting ?? [])], 1000).catch((error) => [error]);
+      const replies = await exchange(this, [["PING"], ...(this.#role.greeting ?? [])], 1000).catch((error: unknown) => [
+        error,
+      ]);
       if (replies[0] === "PONG") return;
       reply = String(replies[0]);
       await sleep(5);

@@ -79,6 +79,20 @@ test("a restart keeps the data where it is asked to, from a paused server too", 
   assert.equal(await again.command("GET", "k"), "v");
 });
 
+test("a restart keeps what the server has written into its configuration itself", async () => {
+  await using server = await startServer();
+  using raw = await connectRaw(server);
+  await raw.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu");
+  await server.restart();
+  using restarted = await connectRaw(server);
+  assert.deepEqual(await restarted.command("CONFIG", "GET", "maxmemory-policy"), ["maxmemory-policy", "noeviction"]);
+  await restarted.command("CONFIG", "SET", "maxmemory-policy", "allkeys-lfu");
+  await restarted.command("CONFIG", "REWRITE");
+  await server.restart();
+  using rewritten = await connectRaw(server);
+  assert.deepEqual(await rewritten.command("CONFIG", "GET", "maxmemory-policy"), ["maxmemory-policy", "allkeys-lfu"]);
+});
+
 test("a killed server, and one that ended by itself, come back by a restart", async () => {
   await using server = await startServer();
   await server.kill();

@@ -1,5 +1,5 @@
 import type { Words } from "../exchange.ts";
-import { disagreed, tell } from "../group.ts";
+import { checkWhole, disagreed, tell } from "../group.ts";
 import { lookAt, type RunningNode } from "./view.ts";
 
 /** Moves slots with their keys from one primary to another, step by step. */
@@ -59,6 +59,7 @@ export class RunningSlotMove implements SlotMove {
 
   async migrateKeys(count: number = Number.POSITIVE_INFINITY): Promise<number> {
     this.#expect("open", "migrateKeys() comes after begin() and before finish()");
+    if (count !== Number.POSITIVE_INFINITY) checkWhole("count", count, 0);
     let left = count;
     for (const some of inGroups(this.slots)) {
       if (left > 0) left -= await this.#migrate(some, left);

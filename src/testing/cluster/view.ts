@@ -82,6 +82,7 @@ export function notAcquainted(views: readonly NodeView[], members: readonly Runn
 
 /** What keeps these nodes, all that answer, from being a cluster that serves every slot. */
 export function notSettled(views: readonly NodeView[]): string | undefined {
+  if (views.length === 0) return "no node answers";
   const alive = new Set(views.map((view) => view.node.id));
   const stranger = notAcquainted(
     views,

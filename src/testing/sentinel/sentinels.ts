@@ -9,7 +9,14 @@ import {
   tell,
   untilNothing,
 } from "../group.ts";
-import { launchServer, type RunningServer, type StartServerOptions, type TestServer, type TestTls } from "../server.ts";
+import {
+  launchServer,
+  type RunningServer,
+  type ServerRole,
+  type StartServerOptions,
+  type TestServer,
+  type TestTls,
+} from "../server.ts";
 import { checkSentinelOptions, HASTE, sentinelDirectives, type StartSentinelsOptions } from "./options.ts";
 import {
   lookAtRole,
@@ -63,7 +70,7 @@ const PATIENCE = 30_000;
  *
  * They end with this process at the latest, even if that is killed, and do not keep the event loop alive.
  *
- * @returns them, when they are settled: about 2 s; `await using` ends them
+ * @returns them, when they are settled: about 1 s; `await using` ends them
  * @throws TestServerError `ERR_SERVER_NOT_FOUND`, `ERR_SERVER_OPTIONS`, `ERR_SERVER_START`, or `ERR_SERVER_TOPOLOGY` when
  *   they do not come together in time
  * @see docs/testing.md
@@ -83,6 +90,7 @@ export async function startSentinels(options: StartSentinelsOptions = {}): Promi
 class RunningSentinels implements TestSentinels {
   #servers: RunningServer[] = [];
   #sentinels: RunningServer[] = [];
+  readonly #processes: RunningServer[] = [];
   readonly #options: StartSentinelsOptions;
   readonly #certificates: CertificateSet | undefined;
 
@@ -178,7 +186,7 @@ class RunningSentinels implements TestSentinels {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.#sentinels, ...this.#servers].map((server) => server.stop()));
+    await Promise.all(this.#processes.map((server) => server.stop()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -197,20 +205,19 @@ class RunningSentinels implements TestSentinels {
   #startServer(directives: readonly string[]): Promise<RunningServer> {
     const { password, config } = this.#options;
     const lines = [...directives, ...peerDirectives(password, this.#certificates)];
-    return launchServer(
-      { ...this.#common(password), config: { "repl-diskless-sync-delay": 0, ...config } },
-      { directives: () => Promise.resolve(lines), certificates: this.#certificates },
-    );
+    return this.#launch(lines, { ...this.#common(password), config: { "repl-diskless-sync-delay": 0, ...config } });
   }
 
   #startSentinel(primary: RunningServer): Promise<RunningServer> {
     const lines = [...peerDirectives(undefined, this.#certificates), ...sentinelDirectives(this.#options, primary)];
-    return launchServer(this.#common(this.sentinelPassword), {
-      arguments: ["--sentinel"],
-      directives: () => Promise.resolve(lines),
-      certificates: this.#certificates,
-      greeting: [HASTE],
-    });
+    return this.#launch(lines, this.#common(this.sentinelPassword), { arguments: ["--sentinel"], greeting: [HASTE] });
+  }
+
+  async #launch(lines: readonly string[], options: StartServerOptions, role: ServerRole = {}): Promise<RunningServer> {
+    const directives = (): Promise<readonly string[]> => Promise.resolve(lines);
+    const server = await launchServer(options, { ...role, directives, certificates: this.#certificates });
+    this.#processes.push(server);
+    return server;
   }
 
   #common(password: string | undefined): StartServerOptions {
