@@ -49,6 +49,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
   info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "" };
   /** What it was logged in with; null where no password is used. Never shown. */
   credentials: Credentials | null = null;
+  /** What the server took to answer the handshake, ms. */
+  roundTrip = 0;
   owner: ConnectionOwner | null = null;
   /** Gets every push (RESP3) or subscription message (RESP2); null when nobody listens. */
   onMessage: ((items: readonly Reply[]) => void) | null = null;
@@ -130,6 +132,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   /** The handshake is through. */
   opened(info: ServerInfo): void {
     this.info = info;
+    this.roundTrip = this.#clock.now() - this.#dueSince;
     this.session.restored();
     if (this.#state === "opening") this.#state = "open";
   }

@@ -38,7 +38,8 @@ export class OrderCheck {
 
   /** Whether an ECHO may be sent now. */
   get mayProbe(): boolean {
-    return this.#watched && this.#probe === null;
+    // One that was late before it was written has gone without a reply.
+    return this.#watched && (this.#probe === null || this.#probe.state === "settled");
   }
 
   /** The ECHO, with what it must answer. `random` in [0, 1) makes it a word that no data holds. */

@@ -9,8 +9,8 @@ const SAMPLES = 5;
 /** Less says nothing, ms: replies come in lumps, for a server answers all that it has read at once. */
 const LEAST_TIME = 50;
 /**
- * A wait is believed up to so many times what the command at the head has waited already. A burst, however large, has not waited yet;
- * neither has one behind a few slow commands, or on a link with a long round trip, whose pace is no guide to its own.
+ * A wait is believed up to so many times what the command at the head has waited already, beside its time on the way. A burst, however
+ * large, has not waited yet; neither has one behind a few slow commands, or on a link with a long round trip, whose pace is no guide to its own.
  */
 const FORESIGHT = 10;
 /** A quarter more than the mean is expected: who waits for just as long as he may is late as often as not. */
@@ -28,6 +28,13 @@ interface Sample {
 }
 
 const NO_SAMPLE: Sample = { time: 0, replies: 1 };
+
+/** The lanes, as the admission looks at them. */
+export interface LaneLoad {
+  readonly outstanding: number;
+  readonly answered: number;
+  readonly roundTrip: number;
+}
 
 /** How many commands had come by the end of a step. */
 interface Mark {
@@ -55,8 +62,10 @@ export class Admission {
   /** Replies since the start, whatever becomes of the lanes. */
   #total = 0;
   #backlog = 0;
-  /** Whether a lane has ended since the latest replies. */
-  #laneEnded = false;
+  /** Whether there were no replies yet, or none since a lane has ended: the time until then is that of connecting. */
+  #laneless = true;
+  /** The shortest time from call to reply that was seen, ms: that of the way there and back, in which no command waits for another. */
+  #roundTrip = Infinity;
   /** When the latest replies were seen. */
   #repliedAt = 0;
   /** ms; 0 while nothing is known. */
@@ -100,23 +109,26 @@ export class Admission {
   /**
    * Looks at the pace, once per step of the clock while there is something outstanding.
    *
-   * @param answered replies since the lanes were opened; it may fall when one has ended
+   * @param lanes.answered replies since the lanes were opened; it may fall when one has ended
+   * @param lanes.roundTrip what the handshake took, ms; Infinity where there is no lane
    */
-  observe(now: number, outstanding: number, answered: number): void {
+  observe(now: number, { outstanding, answered, roundTrip }: LaneLoad): void {
+    if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
     const replies = Math.max(0, answered - this.#answered);
-    if (answered < this.#answered) this.#laneEnded = true;
+    if (answered < this.#answered) this.#laneless = true;
     this.#answered = answered;
     this.#total += replies;
     // The time without a lane, or with nothing outstanding, is not the server's.
-    if (replies > 0 && !this.#laneEnded) this.#learn({ time: now - this.#repliedAt, replies });
+    if (replies > 0 && !this.#laneless) this.#learn({ time: now - this.#repliedAt, replies });
     this.#judge();
     if (replies > 0 || this.#backlog === 0) this.#repliedAt = now;
-    if (replies > 0) this.#laneEnded = false;
+    if (replies > 0) this.#laneless = false;
     if (outstanding === 0) this.#forget();
     else this.#mark(now, outstanding);
     this.#backlog = outstanding;
     const head = this.#marks.peek();
-    this.#longestWait = head === undefined || this.#perCommand === 0 ? 0 : Math.ceil(FORESIGHT * (now - head.at)) | 0;
+    const queued = head === undefined ? 0 : Math.max(0, now - head.at - this.#roundTrip);
+    this.#longestWait = this.#perCommand === 0 ? 0 : Math.ceil(FORESIGHT * queued) | 0;
   }
 
   #forget(): void {
@@ -130,8 +142,10 @@ export class Admission {
     const marks = this.#marks;
     marks.push({ at: now, arrived: this.#total + outstanding });
     if (marks.size > MEMORY) marks.shift();
-    for (let first = marks.peek(); first !== undefined && first.arrived <= this.#total; first = marks.peek())
+    for (let first = marks.peek(); first !== undefined && first.arrived <= this.#total; first = marks.peek()) {
+      this.#roundTrip = Math.min(this.#roundTrip, now - first.at);
       marks.shift();
+    }
   }
 
   #learn(sample: Sample): void {

@@ -59,6 +59,13 @@ export class Lanes {
     return answered;
   }
 
+  /** The shortest of their handshakes' round trips, ms; Infinity while there is no lane. */
+  get roundTrip(): number {
+    let shortest = Infinity;
+    for (const entry of this.#roster.lanes) shortest = Math.min(shortest, entry.live.roundTrip);
+    return shortest;
+  }
+
   /** Bytes not yet written. */
   get queuedBytes(): number {
     let bytes = this.#pending.unwrittenBytes;

@@ -54,8 +54,11 @@ export class LoadMeter {
   /** Asks the server, once, how many clients it takes; users without that right simply get advice without it. */
   async askServer(executor: Executor): Promise<void> {
     this.#asked = true;
+    const request = buildCall("INFO", ["clients"]);
+    // It has no hurry: under load it would else be refused for its wait, and it is asked only once.
+    request.timeout = Infinity;
     try {
-      const info = String(await executor.execute(buildCall("INFO", ["clients"])));
+      const info = String(await executor.execute(request));
       this.#maxClients = numberIn(info, "maxclients");
       this.#connectedClients = numberIn(info, "connected_clients");
     } catch {

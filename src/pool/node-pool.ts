@@ -267,7 +267,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   tick(now: number): boolean {
     const late = this.#lanes.expire(now, this.options.node, this.#supply.opener.lastError);
     this.#counters.timeouts += late;
-    this.#admission.observe(now, this.#lanes.outstanding, this.#lanes.answered);
+    this.#admission.observe(now, this.#lanes);
     this.#expireWaiters(now);
     let silent = false;
     let busy = this.#lanes.pending > 0 || this.#supply.waiters.size > 0 || this.roster.count("connecting") > 0;

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectionLostError, ConnectionPool, ProtocolError, Redis, type RedisError } from "../../src/index.ts";
+import { SimulatedWorld } from "../../src/testing/index.ts";
 import { connectRaw } from "../support/raw-client.ts";
 import { afterHandshake } from "../support/scripts.ts";
 import { startScriptedServer, type Script } from "../support/scripted-server.ts";
@@ -130,4 +131,41 @@ test("a connection of one's own gets no command beside one's own", async () => {
   await using lease = await pool.lease();
   await Promise.all(Array.from({ length: 1000 }, () => lease.set("a", "b")));
   assert.ok(!seen.includes("ECHO"));
+});
+
+test("a check that could not be written in its time is made again later", async () => {
+  const world = new SimulatedWorld(1);
+  world.network.weather.highWater = 1;
+  const simulated = world.startServer("simulated:6379");
+  let checks = 0;
+  simulated.onExecute = ([name]) => {
+    if (name === "ECHO") checks++;
+  };
+  const pool = new ConnectionPool({ host: "simulated", port: 6379, environment: world, socketTimeout: 200 });
+  const redis = new Redis({ pool });
+  const call = async (count: number): Promise<void> => {
+    const all = Promise.all(Array.from({ length: count }, () => redis.get("key")));
+    await world.pass(1000);
+    await all;
+  };
+  await call(1);
+  const [link] = world.network.links;
+  link?.hold("toServer", true);
+  // The socket takes the first ones, and no more; the server is there all the same.
+  const held = Promise.all(Array.from({ length: 600 }, () => redis.get("key")));
+  for (let turn = 0; turn < 10; turn++) {
+    for (const session of simulated.sessions.values()) {
+      session.push(["invalidate", null]);
+      session.flush();
+    }
+    await world.pass(50);
+  }
+  link?.hold("toServer", false);
+  await world.pass(1000);
+  await held;
+  assert.equal(checks, 0, "the first check was given up");
+  await call(600);
+  assert.equal(checks, 1);
+  assert.equal(pool.stats().created, 1);
+  pool.destroy();
 });
