@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { ConnectionPool, Redis, type PoolStats } from "../../src/index.ts";
+import { SimulatedWorld } from "../../src/testing/index.ts";
 import { startProxy, type Direction } from "../support/proxy.ts";
 import { sharedServer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
@@ -105,4 +106,24 @@ test("a server that is slow but alive is not taken for dead", async () => {
   proxy.delay(400);
   assert.deepEqual(await Promise.all([redis.echo("a"), redis.blpop("nothing", 1), redis.echo("b")]), ["a", null, "b"]);
   assert.deepEqual(statsOf(redis).closedBecause, {});
+});
+
+test("the silence before a command is not held against its connection", async () => {
+  const world = new SimulatedWorld(1);
+  const simulated = world.startServer("simulated:6379");
+  const pool = new ConnectionPool({ host: "simulated", port: 6379, environment: world, socketTimeout: 200 });
+  const redis = new Redis({ pool });
+  let done = 0;
+  for (let round = 1; round <= 3; round++) {
+    void redis.ping().then(() => done++);
+    await world.pass(1000); // nothing is due for far longer than socketTimeout
+    simulated.pause();
+    void redis.incr("n").then(() => done++);
+    await world.pass(150);
+    simulated.resume();
+    await world.pass(10);
+    assert.equal(done, 2 * round);
+  }
+  assert.deepEqual(pool.stats().closedBecause, {});
+  pool.destroy();
 });
