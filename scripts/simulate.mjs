@@ -13,8 +13,7 @@ import { mkdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { build } from "esbuild";
-import { ensurePackages, fail, ROOT } from "./setup.mjs";
+import { ensurePackages, fail, main, ROOT } from "./setup.mjs";
 
 const USAGE = `npm run simulate -- [--seeds N] [--seed S] [--operations N] [--planted NAME|all [--shrink]] [--processes N]
 
@@ -29,6 +28,7 @@ const PLANTED = join(ROOT, "test", "simulation", "planted.json");
 
 /** The program as one file, with one place of the source replaced where a bug is planted. */
 async function bundle(bug) {
+  const { build } = await import("esbuild"); // a fresh clone has it once its packages are installed
   const folder = join(ROOT, ".cache", "simulation");
   mkdirSync(folder, { recursive: true });
   const outfile = join(folder, `${bug?.name ?? "main"}.mjs`);
@@ -161,6 +161,8 @@ function readArguments() {
   } catch (error) {
     fail(`${error.message}\n\n${USAGE}`);
   }
+  if (values.shrink && values.planted === undefined)
+    fail("--shrink needs --planted; every other failure is shrunk anyway");
   const whole = (name, fallback) => {
     const text = values[name] ?? fallback;
     if (!/^[1-9]\d{0,8}$/.test(text)) fail(`--${name} must be a whole number from 1, got ${text}`);
@@ -187,31 +189,23 @@ function teller(seeds) {
   };
 }
 
-async function main() {
-  const asked = readArguments();
-  if (asked.help) {
-    console.log(USAGE);
-    return;
-  }
-  if (asked.planted !== undefined) {
-    await showPlanted(asked.planted, asked);
-    return;
-  }
+async function showSeeds(asked) {
   const began = performance.now();
   const result = await simulate(asked, teller(asked.seeds));
   if (process.stderr.isTTY) process.stderr.write("\r");
-  for (const failure of result.failures) showFailure(failure, asked.operations);
+  for (const failure of result.failures) showFailure(failure, `--operations ${asked.operations}`);
   const verdict = result.failures.length === 0 ? "every promise was kept" : "see above";
   console.log(`${show(result)} in ${((performance.now() - began) / 1000).toFixed(1)} s: ${verdict}`);
   if (result.failures.length > 0) process.exitCode = 1;
 }
 
-function showFailure({ seed, violation, options, steps, of, trace }, operations) {
+/** @param again what beside the seed repeats it */
+function showFailure({ seed, violation, options, steps, of, trace }, again) {
   console.log(
     `\nseed ${seed}: ${violation.rule}\n  ${violation.text}\n  options: ${JSON.stringify(options)}\n  shrunk from ${of} steps to ${steps}:\n`,
   );
   for (const line of trace) console.log(`  ${line}`);
-  console.log(`\n  again: npm run simulate -- --seed ${seed} --operations ${operations}\n`);
+  console.log(`\n  again: npm run simulate -- --seed ${seed} ${again}\n`);
 }
 
 async function showPlanted(name, limits) {
@@ -225,7 +219,7 @@ async function showPlanted(name, limits) {
       process.exitCode = 1;
       console.log(`${bug.name}: NOT FOUND within ${limits.seeds} seeds`);
     } else if (found.kind === "failure") {
-      showFailure(found, limits.operations);
+      showFailure(found, `--operations ${limits.operations} --planted ${bug.name} --shrink`);
     } else {
       console.log(
         `${bug.name}: found by seed ${found.seed}, after ${found.tried}: ${found.violation.rule}: ${found.violation.text.slice(0, 120)}`,
@@ -234,7 +228,9 @@ async function showPlanted(name, limits) {
   }
 }
 
-if (process.argv[1] === import.meta.filename) {
+await main(async () => {
+  const asked = readArguments();
+  if (asked.help) return console.log(USAGE);
   await ensurePackages();
-  await main();
-}
+  return asked.planted === undefined ? showSeeds(asked) : showPlanted(asked.planted, asked);
+});
