@@ -16,7 +16,7 @@ export interface Operation {
   readonly accumulates: boolean;
   state: "open" | "succeeded" | "failed";
   settledAt: number;
-  outcome: Outcome | "aborted" | "own" | null;
+  outcome: Outcome | "aborted" | "callback error" | null;
   error: unknown;
 }
 
@@ -135,10 +135,10 @@ export function nameOf(operation: Pick<Operation, "id" | "kind" | "since">): str
 function outcomeOf(error: unknown): Operation["outcome"] {
   if (error instanceof RedisError) return error.outcome;
   if (error === ABORTED) return "aborted";
-  return error === OWN ? "own" : null;
+  return error === CALLBACK_ERROR ? "callback error" : null;
 }
 
 /** The reason of every abort. */
 export const ABORTED: Error = new Error("the caller has aborted");
-/** What a callback throws. */
-export const OWN: Error = new Error("the callback throws");
+/** What a transaction's callback throws. */
+export const CALLBACK_ERROR: Error = new Error("the callback throws");

@@ -1,6 +1,6 @@
 import { ConnectionPool, Redis, type Lease, type PoolStats } from "respool";
 import { SimulatedWorld, type Link, type Session, type SimulatedServer } from "respool/testing";
-import { ABORTED, Ledger, OWN, type Operation } from "./ledger.ts";
+import { ABORTED, CALLBACK_ERROR, Ledger, type Operation } from "./ledger.ts";
 import { isFault, LONGEST_FAULT, type FaultKind, type OperationKind, type Plan, type Step } from "./plan.ts";
 
 const ADDRESS = "simulated:6379";
@@ -620,7 +620,7 @@ const OPERATIONS: Readonly<Record<OperationKind, OperationMaker>> = {
       [`tx:${key}`],
       async (tx) => {
         const value = Number((await tx.get(`tx:${key}`)) ?? 0);
-        if (fails) throw OWN;
+        if (fails) throw CALLBACK_ERROR;
         return tx
           .multi()
           .set(`tx:${key}`, String(value + 1))

@@ -6,22 +6,19 @@ import { Player, type Report } from "./player.ts";
 export interface Shrunk {
   readonly plan: Plan;
   readonly violation: Violation;
-  /** How many plans were tried. */
-  readonly tried: number;
 }
 
+/** The most plans to try. */
+const MOST_TRIES = 2000;
+
 /** The first broken promise of a plan; null when all were kept. */
-export async function firstViolation(plan: Plan): Promise<Violation | null> {
+async function firstViolation(plan: Plan): Promise<Violation | null> {
   const report = await new Player(plan, false).play();
   return report.ledger.violations[0] ?? null;
 }
 
-/**
- * Leaves steps out for as long as the same promise stays broken: halves first, then ever smaller parts, down to single steps.
- *
- * @param limit the most plans to try
- */
-export async function shrink(plan: Plan, violation: Violation, limit = 2000): Promise<Shrunk> {
+/** Leaves steps out for as long as the same promise stays broken: halves first, then ever smaller parts, down to single steps. */
+export async function shrink(plan: Plan, violation: Violation): Promise<Shrunk> {
   let steps = plan.steps;
   let latest = violation;
   let tried = 0;
@@ -34,16 +31,16 @@ export async function shrink(plan: Plan, violation: Violation, limit = 2000): Pr
   };
   for (
     let size = Math.ceil(steps.length / 2);
-    size >= 1 && tried < limit;
+    size >= 1 && tried < MOST_TRIES;
     size = size === 1 ? 0 : Math.ceil(size / 2)
   ) {
-    for (let from = 0; from < steps.length && tried < limit;) {
+    for (let from = 0; from < steps.length && tried < MOST_TRIES;) {
       const fewer = [...steps.slice(0, from), ...steps.slice(from + size)];
       if (await stillFails(fewer)) steps = fewer;
       else from += size;
     }
   }
-  return { plan: { ...plan, steps }, violation: latest, tried };
+  return { plan: { ...plan, steps }, violation: latest };
 }
 
 /** What happened in a plan, for a person to read. */
