@@ -26,7 +26,11 @@ function promised(violations: readonly string[]): string {
   return `BROKEN:\n${violations.map((violation) => `  ${violation}`).join("\n")}`;
 }
 
-function showSoak(report: SoakReport): string {
+function again({ seconds, seed, connections, every }: SoakOptions): string {
+  return `  again: npm run soak -- --seconds ${seconds} --seed ${seed} --connections ${connections} --every ${every}`;
+}
+
+function showSoak(report: SoakReport, options: SoakOptions): string {
   const { load, faults, recoveries, oracle, start, end } = report;
   return `load        ${load.held} operations/s held, ${load.offered} offered, of ${load.capacity} that there is room for; ${report.operations} in all
 faults      ${faults.total} survived: ${counted(faults.kinds)}
@@ -38,7 +42,7 @@ checked     ${oracle.values} values, ${oracle.samples} looks at the statistics, 
 connections ${report.connections.opened} opened; ended: ${counted(report.connections.ended)}
 memory      ${megabytes(start.heap)} at the start, ${megabytes(end.heap)} in the end
 left        sockets ${start.sockets} → ${end.sockets}, timers ${start.timers} → ${end.timers}, listeners ${start.listeners} → ${end.listeners}
-seed ${report.seed}: ${promised(report.violations)}`;
+seed ${report.seed}: ${promised(report.violations)}${report.ok ? "" : `\n${again(options)}`}`;
 }
 
 function showOverload(report: OverloadReport): string {
@@ -59,11 +63,11 @@ async function main(): Promise<void> {
   let text: string;
   let report: SoakReport | OverloadReport;
   if (options.overload) {
-    report = await overload({ seconds: options.seconds, factor: 10, commandTimeout: 300, cost: 0.5 }, tell);
+    report = await overload(options.seconds, tell);
     text = showOverload(report);
   } else {
     report = await soak(options, tell);
-    text = showSoak(report);
+    text = showSoak(report, options);
   }
   process.stdout.write(`${options.json ? JSON.stringify(report) : text}\n`);
   process.exitCode = report.ok ? 0 : 1;

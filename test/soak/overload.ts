@@ -4,19 +4,6 @@ import { startServer } from "respool/testing";
 import { measureRate, OpenLoop } from "./pacing.ts";
 import { collect } from "./resources.ts";
 
-/** How to overload. */
-export interface OverloadOptions {
-  /** How long, s. */
-  readonly seconds: number;
-  /** How many times more than there is room for. */
-  readonly factor: number;
-  /** The client's commandTimeout, ms. */
-  readonly commandTimeout: number;
-  /** The server works on one command for so long, ms. */
-  readonly cost: number;
-  readonly maxInFlight?: number;
-}
-
 /** What came of it. */
 export interface OverloadReport {
   readonly ok: boolean;
@@ -49,13 +36,25 @@ export interface OverloadReport {
   readonly message: string;
 }
 
+/** How many times more is offered than there is room for. */
+const FACTOR = 10;
+/** The client's commandTimeout, ms. */
+const LIMIT = 300;
+/**
+ * For so long, s, the server works on one command. Many characters, so that it reads few commands at once: it answers all that it has read
+ * together, and that must not last for the limit.
+ */
+const SLEEP = "0.0005".padEnd(400, "0");
+/** The client's maxInFlight: the default. */
+const MAX_IN_FLIGHT = 65_536;
 /** One step of the clock, one that may be left out after a stall, and timers that come late. ms. */
 const GRACE = 120;
 /** What one outstanding command may take of the heap, bytes. */
 const PER_COMMAND = 3000;
 const HEAP_SLACK = 8 * 2 ** 20;
 
-class Tally {
+/** What became of the calls. */
+class Counts {
   readonly violations: string[] = [];
   readonly refused: Partial<Record<QueueLimit, number>> = {};
   calls = 0;
@@ -84,82 +83,76 @@ class Tally {
 }
 
 /**
- * Offers many times more than a server can take, which is made slow without using the processor: each command sleeps for a while.
+ * Offers ten times what a server can take, which is made slow without using the processor: each command sleeps for a while.
+ *
+ * @param seconds how long
  */
-export async function overload(options: OverloadOptions, tell: (line: string) => void): Promise<OverloadReport> {
+export async function overload(seconds: number, tell: (line: string) => void): Promise<OverloadReport> {
   await using server = await startServer({ config: { "enable-debug-command": "yes" } });
-  const { commandTimeout, cost } = options;
-  const limits = { commandTimeout, ...(options.maxInFlight === undefined ? {} : { maxInFlight: options.maxInFlight }) };
-  await using redis = new Redis(server.url, limits);
-  // Long, so that the server reads few of them at once: it answers all that it has read together, and that must not last for the limit.
-  const time = (cost / 1000).toFixed(6).padEnd(400, "0");
-  const call = (): Promise<unknown> => redis.call("DEBUG", "SLEEP", time);
+  await using redis = new Redis(server.url, { commandTimeout: LIMIT });
+  const call = (): Promise<unknown> => redis.call("DEBUG", "SLEEP", SLEEP);
   const capacity = await measureRate(async () => void (await call()), 1000, 4);
-  const offered = Math.round(capacity * options.factor);
+  const offered = Math.round(capacity * FACTOR);
   tell(`capacity: ${Math.round(capacity)} commands/s; ${offered} are offered`);
 
-  const tally = new Tally();
+  const counts = new Counts();
   const start = collect();
-  const watch = watching(redis, tally, tell);
+  const watch = watching(redis, counts, tell);
   const loop = new OpenLoop();
-  const running = loop.run(offered, () => follow(call, commandTimeout, tally));
-  await sleep(options.seconds * 500);
-  const half = { succeeded: tally.succeeded, late: tally.late };
-  await sleep(options.seconds * 500);
-  const refusalCost = costOfRefusals(call, tally);
-  const second = { succeeded: tally.succeeded - half.succeeded, late: tally.late - half.late };
+  const running = loop.run(offered, () => follow(call, counts));
+  await sleep(seconds * 500);
+  const half = { succeeded: counts.succeeded, late: counts.late };
+  await sleep(seconds * 500);
+  const refusalCost = costOfRefusals(call, counts);
+  const second = { succeeded: counts.succeeded - half.succeeded, late: counts.late - half.late };
   loop.stop();
   await running;
-  const recovery = await firstSuccess(redis, tally);
+  const recovery = await firstSuccess(redis, counts);
   const afterwards = await calmLoad(call, capacity);
   const { mostInFlight, mostHeap } = watch.stop();
-  check(options, tally, { start, mostHeap, mostInFlight, recovery });
-  const { violations, refused, calls, succeeded, late, failed, latest, message } = tally;
-  const goodput = Math.round(second.succeeded / (options.seconds / 2));
+  check(counts, { start, mostHeap, mostInFlight, recovery });
+  const { violations, refused, calls, succeeded, late, failed, latest, message } = counts;
+  const goodput = Math.round(second.succeeded / (seconds / 2));
   const inTime = second.succeeded / Math.max(1, second.succeeded + second.late);
   const heap = { start, most: mostHeap };
   return {
     ok: violations.length === 0,
-    ...{
-      violations,
-      capacity: Math.round(capacity),
-      offered,
-      calls,
-      refused,
-      succeeded,
-      late,
-      failed,
-      goodput,
-      inTime,
-    },
-    ...{
-      refusalCost,
-      latest: Math.round(latest),
-      mostInFlight,
-      heap,
-      recovery: Math.round(recovery),
-      afterwards,
-      message,
-    },
+    violations,
+    capacity: Math.round(capacity),
+    offered,
+    calls,
+    refused,
+    succeeded,
+    late,
+    failed,
+    goodput,
+    inTime,
+    refusalCost,
+    latest: Math.round(latest),
+    mostInFlight,
+    heap,
+    recovery: Math.round(recovery),
+    afterwards,
+    message,
   };
 }
 
-function follow(call: () => Promise<unknown>, limit: number, tally: Tally): void {
+function follow(call: () => Promise<unknown>, counts: Counts): void {
   const since = performance.now();
-  const { stalled } = tally;
-  tally.calls++;
+  const { stalled } = counts;
+  counts.calls++;
   const settled = (): void => {
-    const late = performance.now() - since - limit - 2 * (tally.stalled - stalled);
-    tally.latest = Math.max(tally.latest, late);
-    if (late > GRACE) tally.violate(`a command was settled ${Math.round(late)} ms after its deadline`);
+    const late = performance.now() - since - LIMIT - 2 * (counts.stalled - stalled);
+    counts.latest = Math.max(counts.latest, late);
+    if (late > GRACE) counts.violate(`a command was settled ${Math.round(late)} ms after its deadline`);
   };
   call().then(
     () => {
-      tally.succeeded++;
+      counts.succeeded++;
       settled();
     },
     (error: unknown) => {
-      tally.error(error);
+      counts.error(error);
       settled();
     },
   );
@@ -168,7 +161,7 @@ function follow(call: () => Promise<unknown>, limit: number, tally: Tally): void
 /** Looks at what is in flight and at the heap. */
 function watching(
   redis: Redis,
-  tally: Tally,
+  counts: Counts,
   tell: (line: string) => void,
 ): { stop: () => { mostInFlight: number; mostHeap: number } } {
   let mostInFlight = 0;
@@ -177,12 +170,12 @@ function watching(
   let beats = 0;
   const timer = setInterval(() => {
     const now = performance.now();
-    tally.stalled += Math.max(0, now - beat - 22);
+    counts.stalled += Math.max(0, now - beat - 22);
     const inFlight = Object.values(redis.stats().nodes)[0]?.inFlight ?? 0;
     mostInFlight = Math.max(mostInFlight, inFlight);
     if (beats++ % 25 === 0) mostHeap = Math.max(mostHeap, collect());
     if (beats % 250 === 0)
-      tell(`${tally.calls} calls, ${tally.succeeded} in time, ${tally.late} late, ${inFlight} in flight`);
+      tell(`${counts.calls} calls, ${counts.succeeded} in time, ${counts.late} late, ${inFlight} in flight`);
     beat = now;
   }, 20);
   return {
@@ -194,25 +187,25 @@ function watching(
 }
 
 /** Calls again and again until so many were refused in one turn. @returns µs of CPU for each */
-function costOfRefusals(call: () => Promise<unknown>, tally: Tally): number {
+function costOfRefusals(call: () => Promise<unknown>, counts: Counts): number {
   const many = 2000;
   for (let round = 0; round < 3; round++) {
     const before = process.cpuUsage();
     const calls: Promise<unknown>[] = [];
     for (let index = 0; index < many; index++) calls.push(call());
     const { user, system } = process.cpuUsage(before);
-    tally.calls += many;
+    counts.calls += many;
     for (const one of calls)
       one.then(
-        () => tally.succeeded++,
-        (error: unknown) => tally.error(error),
+        () => counts.succeeded++,
+        (error: unknown) => counts.error(error),
       );
     if (round === 2) return (user + system) / many;
   }
   return 0;
 }
 
-async function firstSuccess(redis: Redis, tally: Tally): Promise<number> {
+async function firstSuccess(redis: Redis, counts: Counts): Promise<number> {
   const ended = performance.now();
   for (;;) {
     try {
@@ -221,7 +214,7 @@ async function firstSuccess(redis: Redis, tally: Tally): Promise<number> {
     } catch (error) {
       if (!(error instanceof QueueFullError || error instanceof CommandTimeoutError)) throw error;
       if (performance.now() - ended > 10_000) {
-        tally.violate("no command has succeeded in 10 s after the load's end");
+        counts.violate("no command has succeeded in 10 s after the load's end");
         break;
       }
       await sleep(5);
@@ -248,20 +241,18 @@ async function calmLoad(call: () => Promise<unknown>, capacity: number): Promise
 }
 
 function check(
-  options: OverloadOptions,
-  tally: Tally,
+  counts: Counts,
   seen: { start: number; mostHeap: number; mostInFlight: number; recovery: number },
 ): void {
-  const { maxInFlight = 65_536 } = options;
   // The check of the order of replies may add one of its own.
-  if (seen.mostInFlight > maxInFlight + 1)
-    tally.violate(`${seen.mostInFlight} commands were in flight, the limit is ${maxInFlight}`);
+  if (seen.mostInFlight > MAX_IN_FLIGHT + 1)
+    counts.violate(`${seen.mostInFlight} commands were in flight, the limit is ${MAX_IN_FLIGHT}`);
   const room = seen.mostInFlight * PER_COMMAND + HEAP_SLACK;
   if (seen.mostHeap > seen.start + room)
-    tally.violate(
+    counts.violate(
       `the heap grew by ${seen.mostHeap - seen.start} bytes with at most ${seen.mostInFlight} commands in flight`,
     );
-  const stalls = 2 * tally.stalled;
-  if (options.commandTimeout <= 500 && seen.recovery > 1000 + Math.min(stalls, 1000))
-    tally.violate(`the first success came ${Math.round(seen.recovery)} ms after the load's end`);
+  const stalls = 2 * counts.stalled;
+  if (seen.recovery > 1000 + Math.min(stalls, 1000))
+    counts.violate(`the first success came ${Math.round(seen.recovery)} ms after the load's end`);
 }

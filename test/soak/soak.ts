@@ -56,7 +56,7 @@ export interface SoakReport {
 
 const CLIENT_NAME = "soak";
 /** The heap may be so much larger in the end, bytes: compiled code, and the arrays that keep their room. */
-export const HEAP_SLACK: number = 12 * 2 ** 20;
+const HEAP_SLACK = 12 * 2 ** 20;
 /** From a fault's end to the first success: the longest pause, one attempt, and the steps of the clock. ms. */
 const RECOVERY = LIMITS.reconnect.maxDelay + LIMITS.connectTimeout + 60;
 const WARM_UP = 1500;
@@ -110,7 +110,7 @@ async function warmUp(
 ): Promise<number> {
   const run = new Run({ ...options, corrupts: false }, server, proxy, inspector, () => {});
   const capacity = await run.measure(options.measure * 1000);
-  tell(`capacity: ${round(capacity)} operations/s of one process with a proxy in between`);
+  tell(`capacity: ${Math.round(capacity)} operations/s of one process with a proxy in between`);
   await run.hold(capacity / 2, WARM_UP, 0);
   await run.close();
   const [violation] = run.oracle.violations;
@@ -261,7 +261,7 @@ class Run {
       if (since > limit + 150) {
         oracle.violate(
           "the first success comes within reconnect.maxDelay + connectTimeout",
-          `${name}: none ${round(since)} ms after its end`,
+          `${name}: none ${Math.round(since)} ms after its end`,
         );
         back = performance.now();
       }
@@ -286,11 +286,11 @@ class Run {
     const faults =
       latest === undefined
         ? "no fault yet"
-        : `${this.#recoveries.length} faults, the latest ${latest.name}, back after ${round(latest.time)} ms`;
+        : `${this.#recoveries.length} faults, the latest ${latest.name}, back after ${Math.round(latest.time)} ms`;
     const now = this.#now === null ? "" : `, and now ${this.#now}`;
     const broken = this.oracle.violations.length === 0 ? "" : `; BROKEN: ${this.oracle.violations[0] ?? ""}`;
     this.#tell(
-      `${time.toFixed(0)} s: ${round(this.oracle.settled / time)} operations/s, ${endings["not-sent"]} not sent, ${endings.unknown} unknown; ${faults}${now}; heap ${megabytes(process.memoryUsage().heapUsed)}${broken}`,
+      `${time.toFixed(0)} s: ${Math.round(this.oracle.settled / time)} operations/s, ${endings["not-sent"]} not sent, ${endings.unknown} unknown; ${faults}${now}; heap ${megabytes(process.memoryUsage().heapUsed)}${broken}`,
     );
   }
 
@@ -325,7 +325,11 @@ class Run {
       ok: oracle.violations.length === 0,
       violations: oracle.violations,
       seed: this.#options.seed,
-      load: { capacity: round(capacity), offered: round(capacity * this.#options.share), held: round(this.#held) },
+      load: {
+        capacity: Math.round(capacity),
+        offered: Math.round(capacity * this.#options.share),
+        held: Math.round(this.#held),
+      },
       operations: oracle.settled,
       outcomes: oracle.endings,
       kinds: oracle.kinds,
@@ -333,8 +337,8 @@ class Run {
       faults: { total: times.length, kinds },
       recoveries: {
         count: times.length,
-        median: round(times[times.length >> 1] ?? 0),
-        max: round(times.at(-1) ?? 0),
+        median: Math.round(times[times.length >> 1] ?? 0),
+        max: Math.round(times.at(-1) ?? 0),
         limit: RECOVERY,
       },
       oracle: {
@@ -370,10 +374,6 @@ function shuffled<T>(list: readonly T[], random: Random): T[] {
   const result: T[] = [];
   while (left.length > 0) result.push(...left.splice(random.below(left.length), 1));
   return result;
-}
-
-export function round(value: number): number {
-  return Math.round(value);
 }
 
 export function megabytes(bytes: number): string {
