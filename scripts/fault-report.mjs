@@ -1,6 +1,7 @@
 // Writes the table of faults in docs/reliability.md from what the tests have measured:
 //
-//   RESPOOL_FAULT_REPORT=$PWD/temp/faults.jsonl npm test -- faults
+//   rm -f temp/faults.jsonl
+//   RESPOOL_FAULT_REPORT=$PWD/temp/faults.jsonl npm test -- test/faults
 //   node scripts/fault-report.mjs temp/faults.jsonl
 import { readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
@@ -24,15 +25,14 @@ const lines = readFileSync(path, "utf8")
 const faults = new Map();
 for (const line of lines) {
   const key = `${String(line.row).padStart(2, "0")} ${line.name}`;
-  const fault = faults.get(key) ?? { ...line, recoveries: new Map(), all: [] };
+  const fault = faults.get(key) ?? { ...line, recoveries: new Map() };
   const before = fault.recoveries.get(line.situation) ?? [];
   fault.recoveries.set(line.situation, [...before, line.recovery]);
-  fault.all.push(line.recovery);
   faults.set(key, fault);
 }
 
 const rows = [...faults.values()].sort((a, b) => a.row - b.row).map(tableRow);
-const recoveries = lines.map(({ recovery }) => recovery).filter((recovery) => recovery !== null);
+const recoveries = lines.map(({ recovery }) => recovery);
 const summary = [
   `${lines.length} runs of ${faults.size} faults; the first success came after ${ms(median(recoveries))} ms in the median,`,
   `${ms(Math.max(...recoveries))} ms at most. Node ${process.version}, ${cpus().length} processors, 2 test files at a time.`,
@@ -51,7 +51,7 @@ console.log(summary);
 
 function tableRow({ row, name, what, file, recoveries: measured }) {
   const cells = SITUATIONS.map((situation) => {
-    const found = (measured.get(situation) ?? []).filter((value) => value !== null);
+    const found = measured.get(situation) ?? [];
     return found.length === 0 ? "–" : ms(Math.max(...found));
   });
   const link = `[${basename(file, ".test.ts")}](../${file})`;

@@ -1,12 +1,10 @@
 import { sharedServer } from "../support/server.ts";
-import { assertClosed, assertUnharmed, faultTests } from "./play.ts";
+import { assertClosed, assertUnharmed, faultTests, isWork } from "./play.ts";
 import { PATIENT, type Scene } from "./scene.ts";
 
 const server = sharedServer();
 const file = import.meta.url;
 
-/** Commands of the load, not of the handshake. */
-const isWork = ([name = ""]: readonly string[]): boolean => /^(GET|INCR|ECHO|EXEC)$/i.test(name);
 const lost = (scene: Scene): void => assertClosed(scene, "lost");
 
 const CUT_OFF = "what was sent is unknown, reads are sent again, the connection is replaced";

@@ -76,11 +76,6 @@ export class Oracle implements Disposable {
     return this.#longestStall;
   }
 
-  /** How many operations have not ended. */
-  get running(): number {
-    return this.#running.size;
-  }
-
   problem(text: string): void {
     if (this.problems.length < 10) this.problems.push(text);
   }

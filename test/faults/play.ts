@@ -186,6 +186,11 @@ export function faultTests(file: string, row: FaultRow, server: (() => TestServe
   }
 }
 
+/** Whether a command is of the load, not of the handshake: for `inject`. */
+export function isWork([name = ""]: readonly string[]): boolean {
+  return /^(GET|INCR|ECHO|EXEC)$/i.test(name);
+}
+
 /** Asserts that connections ended for a reason. */
 export function assertClosed(scene: Scene, ...reasons: readonly string[]): void {
   const closed: Partial<Record<string, number>> = scene.pool.stats().closedBecause;

@@ -1,13 +1,11 @@
 import assert from "node:assert/strict";
 import { sharedServer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
-import { assertClosed, assertUnharmed, faultTests, SITUATIONS } from "./play.ts";
+import { assertClosed, assertUnharmed, faultTests, isWork, SITUATIONS } from "./play.ts";
 import { PATIENT } from "./scene.ts";
 
 const server = sharedServer();
 const file = import.meta.url;
-
-const isWork = ([name = ""]: readonly string[]): boolean => /^(GET|INCR|ECHO|EXEC)$/i.test(name);
 
 faultTests(
   file,
