@@ -1,5 +1,5 @@
 /**
- * Real Redis and Valkey servers for tests.
+ * For tests: real Redis and Valkey servers, a proxy that breaks connections, and a world whose time, chance, network and servers are simulated.
  *
  * @see docs/testing.md
  * @packageDocumentation

@@ -1,7 +1,7 @@
 import { connect, type NetConnectOpts, type Socket } from "node:net";
 import type { ActiveFault } from "./fault.ts";
 import { Flow, type FlowSource } from "./flow.ts";
-import { encodePush, FrameReader, isPush, NotResp, wordsOf } from "./frames.ts";
+import { asBytes, encodePush, FrameReader, isPush, NotResp, wordsOf } from "./frames.ts";
 import type { FaultDirection } from "./options.ts";
 
 /** The proxy, as its connections see it. */
@@ -244,9 +244,4 @@ function inverted(reply: Buffer, offset: number): Buffer {
   const at = Math.min(offset, copy.length - 1);
   copy[at] = ~(copy[at] ?? 0) & 0xff;
   return copy;
-}
-
-/** The bytes of raw text, one per character. */
-export function asBytes(raw: string | Buffer): Buffer {
-  return typeof raw === "string" ? Buffer.from(raw, "latin1") : raw;
 }

@@ -136,3 +136,8 @@ function encodeItem(item: PushItem): string {
   if (typeof item === "string") return `$${Buffer.byteLength(item)}${CR_LF}${item}${CR_LF}`;
   return `*${item.length}${CR_LF}${item.map(encodeItem).join("")}`;
 }
+
+/** The bytes of raw text, one per character. */
+export function asBytes(raw: string | Buffer): Buffer {
+  return typeof raw === "string" ? Buffer.from(raw, "latin1") : raw;
+}

@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createServer, type AddressInfo, type NetConnectOpts, type Server, type Socket } from "node:net";
-import { asBytes, ProxiedConnection, type ConnectionHost } from "./connection.ts";
+import { ProxiedConnection, type ConnectionHost } from "./connection.ts";
 import { checkFault, refuse } from "./check.ts";
 import { ActiveFault, type Fault, type FaultListener } from "./fault.ts";
-import { encodePush } from "./frames.ts";
+import { asBytes, encodePush } from "./frames.ts";
 import type { FaultDirection, FaultKind, FaultOptions } from "./options.ts";
 
 /** Whom a proxy stands in front of, such as a `TestServer`. */
