@@ -134,6 +134,22 @@ test("faults: refused, unanswered, paused, held, cut, full, and a stalled progra
   assert.equal(world.timeline.held, 0);
 });
 
+test("a crash keeps the data, or loses it", async () => {
+  const world = new SimulatedWorld(9);
+  const server = world.startServer("cache:6379");
+  const redis = open(world);
+  await world.run(async () => {
+    await redis.set("greeting", "hello");
+    server.crash();
+    server.start();
+    assert.equal(await redis.get("greeting"), "hello");
+    server.crash({ keepData: false });
+    server.start();
+    assert.equal(await redis.get("greeting"), null);
+    await redis.close();
+  });
+});
+
 test("a server that is full says so in the handshake", async () => {
   const world = new SimulatedWorld(7);
   const server = world.startServer("cache:6379");

@@ -11,7 +11,7 @@ const MAX_CLIENTS = new Failure("ERR max number of clients reached");
 
 /**
  * A server of the kind of Redis 7 that exists on a timeline only: enough of its commands to prove what a client promises about
- * sharing, blocking, transactions, sessions, subscriptions and losses. It persists what it is told, unless `crash` says otherwise.
+ * sharing, blocking, transactions, sessions, subscriptions and losses. It keeps its data, unless `crash` is told otherwise.
  */
 export class SimulatedServer implements CommandHost {
   readonly address: string;
@@ -56,15 +56,19 @@ export class SimulatedServer implements CommandHost {
     for (const session of [...this.sessions.values()]) this.end(session);
   }
 
-  /** As SIGKILL: every connection is reset, replies on their way are lost, and nothing listens any more. */
-  crash(keepData = true): void {
+  /**
+   * As SIGKILL: every connection is reset, replies on their way are lost, and nothing listens any more.
+   *
+   * @param options.keepData whether `start` brings the data back; default true
+   */
+  crash(options: { readonly keepData?: boolean | undefined } = {}): void {
     this.#network.listen(this.address, null);
     this.#paused = false;
     for (const session of [...this.sessions.values()]) {
       this.#forget(session);
       session.peer.reset();
     }
-    if (!keepData) this.#databases.clear();
+    if (options.keepData === false) this.#databases.clear();
   }
 
   /** As SIGSTOP: connections stay open and are taken, nothing is answered; what comes is read when it goes on. */
