@@ -1,14 +1,14 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { ConnectionPool, Redis, type PoolStats } from "../../src/index.ts";
+import { ConnectionPool, Redis } from "../../src/index.ts";
 import { SimulatedWorld } from "../../src/testing/index.ts";
-import { startProxy, type Direction } from "../support/proxy.ts";
+import { startProxy } from "../support/proxy.ts";
 import { sharedServer } from "../support/server.ts";
+import { statsOf } from "../support/stats.ts";
 import { until } from "../support/wait.ts";
 
 const server = sharedServer();
-const statsOf = (redis: Redis): PoolStats => Object.values(redis.stats().nodes)[0] ?? assert.fail("no node");
-const directions: readonly (Direction | "both")[] = ["both", "toServer", "toClient"];
+const directions = ["both", "toServer", "toClient"] as const;
 
 for (const direction of directions) {
   test(`on a half-open link (${direction} dead) commands fail, the connection is replaced, and the next ones succeed`, async () => {

@@ -156,13 +156,9 @@ export class Oracle implements Disposable {
   /**
    * Compares what was said of each accumulating command with how often it ran, on all the servers together.
    *
-   * @param options.volatile the server has lost its data on the way: nothing ran twice is all that can be seen
    * @param options.foreignReplies so many replies may have reached another caller
    */
-  async verify(
-    raws: readonly RawClient[],
-    options: { volatile?: boolean; foreignReplies?: number } = {},
-  ): Promise<void> {
+  async verify(raws: readonly RawClient[], options: { foreignReplies?: number } = {}): Promise<void> {
     for (let at = 0; at < this.#effects.length; at += 500) {
       const effects = this.#effects.slice(at, at + 500);
       const counts = effects.map(() => 0);
@@ -170,8 +166,7 @@ export class Oracle implements Disposable {
         const values = (await raw.command("MGET", ...effects.map(({ key }) => key))) as (string | null)[];
         for (const [index, value] of values.entries()) counts[index] = (counts[index] ?? 0) + Number(value ?? 0);
       }
-      for (const [index, effect] of effects.entries())
-        this.#judge(effect, counts[index] ?? 0, options.volatile === true);
+      for (const [index, effect] of effects.entries()) this.#judge(effect, counts[index] ?? 0);
     }
     if (this.foreign > (options.foreignReplies ?? 0))
       this.problem(`${this.foreign} replies of others: ${this.#firstForeign}`);
@@ -183,10 +178,10 @@ export class Oracle implements Disposable {
     clearInterval(this.#sampler);
   }
 
-  #judge({ key, ending }: Effect, ran: number, volatile: boolean): void {
+  #judge({ key, ending }: Effect, ran: number): void {
     if (ending === "pending") return; // told as never settled
     if (ran > 1) this.problem(`${key} ran ${ran} times (${ending})`);
-    if (ending === "acknowledged" && ran === 0 && !volatile) this.problem(`${key} was acknowledged and did not run`);
+    if (ending === "acknowledged" && ran === 0) this.problem(`${key} was acknowledged and did not run`);
     if ((ending === "not-sent" || ending === "rejected") && ran > 0) this.problem(`${key} is called ${ending} and ran`);
   }
 

@@ -17,8 +17,6 @@ export interface FaultRow extends ReportedFault, SceneOptions {
   readonly detect?: number;
   /** Leases that can be had at once afterwards; default one less than `maxConnections`, which the shared commands keep. */
   readonly capacity?: number;
-  /** The server loses its data in it. */
-  readonly volatile?: boolean;
   /** Replies that may reach another caller before it is noticed; default 0. */
   readonly foreignReplies?: number;
   /** Called before the client is made. */

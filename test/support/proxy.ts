@@ -1,15 +1,10 @@
-import { startFaultProxy, type Fault, type FaultDirection, type FaultProxy } from "../../src/testing/index.ts";
-
-export type Direction = FaultDirection;
-
-export interface ProxyTarget {
-  host?: string;
-  port?: number;
-  /** A unix socket, instead of host and port. */
-  path?: string;
-  /** Where the proxy itself listens; default: a free port. */
-  listen?: number;
-}
+import {
+  startFaultProxy,
+  type Fault,
+  type FaultDirection,
+  type FaultProxy,
+  type FaultProxyTarget,
+} from "../../src/testing/index.ts";
 
 /** A fault proxy that knows no commands, with its faults as switches. Where a command matters, use `startFaultProxy` itself. */
 export interface Proxy extends AsyncDisposable {
@@ -22,9 +17,9 @@ export interface Proxy extends AsyncDisposable {
   /** Ends all connections now: by FIN, or by RST with `reset`. */
   cut(options?: { reset?: boolean }): void;
   /** After so many more bytes in this direction (of all connections together), cuts them all; the bytes arrive. Infinity: never. */
-  cutAfterBytes(direction: Direction, bytes: number): void;
+  cutAfterBytes(direction: FaultDirection, bytes: number): void;
   /** Holds everything back in a direction, ends of connections too, as a dead link does; off: it arrives after all. */
-  blackhole(direction: Direction | "both", on: boolean): void;
+  blackhole(direction: FaultDirection | "both", on: boolean): void;
   /** Refuses new connections (nothing listens on the port), or takes them again. */
   refuse(on: boolean): Promise<void>;
   /** Delays every chunk by so many ms, each way. */
@@ -32,14 +27,13 @@ export interface Proxy extends AsyncDisposable {
   /** Forwards every byte in a write of its own. */
   splitEveryByte(on: boolean): void;
   /** Bytes forwarded so far in a direction. */
-  forwarded(direction: Direction): number;
+  forwarded(direction: FaultDirection): number;
   close(): Promise<void>;
 }
 
 /** Starts a proxy in front of a server: `await startProxy(server)`. */
-export async function startProxy(target: ProxyTarget): Promise<Proxy> {
-  const { host, port, path, listen = 0 } = target;
-  return new Switches(await startFaultProxy({ host, port, path }, { port: listen, raw: true }));
+export async function startProxy(target: FaultProxyTarget): Promise<Proxy> {
+  return new Switches(await startFaultProxy(target, { raw: true }));
 }
 
 class Switches implements Proxy {
@@ -67,14 +61,14 @@ class Switches implements Proxy {
     this.#proxy.inject("cut", options);
   }
 
-  cutAfterBytes(direction: Direction, bytes: number): void {
+  cutAfterBytes(direction: FaultDirection, bytes: number): void {
     void this.#off(`cut ${direction}`);
     if (bytes === 0) this.cut();
     else if (bytes < Number.POSITIVE_INFINITY)
       this.#on.set(`cut ${direction}`, this.#proxy.inject("cut", { direction, afterBytes: bytes }));
   }
 
-  blackhole(direction: Direction | "both", on: boolean): void {
+  blackhole(direction: FaultDirection | "both", on: boolean): void {
     for (const one of direction === "both" ? (["toServer", "toClient"] as const) : [direction]) {
       void this.#off(`blackhole ${one}`);
       if (on) this.#on.set(`blackhole ${one}`, this.#proxy.inject("blackhole", { direction: one }));
@@ -96,7 +90,7 @@ class Switches implements Proxy {
     if (on) this.#on.set("split", this.#proxy.inject("split"));
   }
 
-  forwarded(direction: Direction): number {
+  forwarded(direction: FaultDirection): number {
     return this.#proxy.forwarded(direction);
   }
 
