@@ -90,12 +90,12 @@ function runOne(file, argv, onMessage) {
   });
 }
 
-/** All seeds on all processes. @returns the totals, with what failed */
-async function simulate({ seed, seeds, operations, processes }, tell = () => {}) {
+/** All seeds, shared among the processes. @returns the totals, with what failed */
+async function simulate({ seed, seeds, operations, processes }, tell) {
   const file = await bundle();
   const latest = new Map();
   const failures = [];
-  const lanes = Array.from({ length: Math.min(processes, seeds) }, async (_lane, index) => {
+  const runs = Array.from({ length: Math.min(processes, seeds) }, async (_run, index) => {
     const count = Math.ceil((seeds - index) / processes);
     const status = await runOne(file, [seed + index, processes, count, operations], (message) => {
       if (message.kind === "failure") failures.push(message);
@@ -104,7 +104,7 @@ async function simulate({ seed, seeds, operations, processes }, tell = () => {})
     });
     if (status !== 0) throw new Error(`a process of the simulation ended with ${status}`);
   });
-  await Promise.all(lanes);
+  await Promise.all(runs);
   return { ...totals(latest), failures };
 }
 
@@ -128,7 +128,7 @@ function plantedBugs() {
 }
 
 /** @returns the seed that finds a planted bug, after how many, and by which broken promise; null where none does */
-async function findPlanted(bug, { seed, seeds, operations, shrink = false }) {
+async function findPlanted(bug, { seed, seeds, operations, shrink }) {
   const file = await bundle(bug);
   let found = null;
   const mode = shrink ? [] : ["--until-failure"];

@@ -2,7 +2,7 @@ import type { RedisOptions } from "respool";
 import { Random } from "respool/testing";
 
 /** What a program does, each with its weight. */
-const OPERATIONS = {
+const OPERATION_WEIGHTS = {
   echo: 16,
   chain: 6,
   get: 8,
@@ -21,8 +21,8 @@ const OPERATIONS = {
   stall: 1,
 } as const;
 
-/** What happens to it. */
-const FAULTS = {
+/** What happens to it, each with its weight. */
+const FAULT_WEIGHTS = {
   reset: 3,
   finish: 3,
   kill: 2,
@@ -41,8 +41,8 @@ const FAULTS = {
   push: 2,
 } as const;
 
-export type OperationKind = keyof typeof OPERATIONS;
-export type FaultKind = keyof typeof FAULTS;
+export type OperationKind = keyof typeof OPERATION_WEIGHTS;
+export type FaultKind = keyof typeof FAULT_WEIGHTS;
 
 /** One thing that is done, or happens. Its dice decide the rest, so that it stays the same when others are left out. */
 export interface Step {
@@ -81,12 +81,12 @@ export function makePlan(seed: number, operations: number): Plan {
     const at = random.between(0, length);
     const spread = random.chance(0.5) ? 0 : random.between(0, 20);
     for (let n = 0; n < burst && steps.length < operations; n++) {
-      steps.push({ at: at + random.next() * spread, kind: draw(OPERATIONS, random), dice: dice() });
+      steps.push({ at: at + random.next() * spread, kind: draw(OPERATION_WEIGHTS, random), dice: dice() });
     }
   }
   const faults = random.chance(0.1) ? 0 : 1 + random.below(Math.max(1, Math.round(length / 500)));
   for (let n = 0; n < faults; n++)
-    steps.push({ at: random.between(0, length), kind: draw(FAULTS, random), dice: dice() });
+    steps.push({ at: random.between(0, length), kind: draw(FAULT_WEIGHTS, random), dice: dice() });
   const inOrder = steps.toSorted((one, other) => one.at - other.at).map((step, id) => ({ ...step, id }));
   const closing = random.chance(0.15)
     ? { at: random.between(0, length), timeout: random.pick([0, 1, 100, 1000]) }
@@ -102,7 +102,7 @@ export function makePlan(seed: number, operations: number): Plan {
 }
 
 export function isFault(kind: Step["kind"]): kind is FaultKind {
-  return kind in FAULTS;
+  return kind in FAULT_WEIGHTS;
 }
 
 function draw<Kind extends string>(weights: Readonly<Record<Kind, number>>, random: Random): Kind {

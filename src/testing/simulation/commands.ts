@@ -25,7 +25,6 @@ export interface CommandHost {
 /** Answers a command; undefined when the answer comes later, or in another form. */
 export type Command = (args: readonly string[], session: Session, host: CommandHost) => WireReply | undefined;
 
-export const QUEUED: Status = new Status("QUEUED");
 const SYNTAX = new Failure("ERR syntax error");
 const NOT_A_NUMBER = new Failure("ERR value is not an integer or out of range");
 

@@ -1,12 +1,13 @@
-import { commands, isDirty, QUEUED, type CommandHost } from "./commands.ts";
+import { commands, isDirty, type CommandHost } from "./commands.ts";
 import type { Link, PeerListener, SimulatedNetwork } from "./network.ts";
 import { Session } from "./session.ts";
 import { Database, WrongTypeError } from "./store.ts";
-import { Failure, OK, type WireReply } from "./wire.ts";
+import { Failure, OK, Status, type WireReply } from "./wire.ts";
 
 /** Told of every command that runs, in the order in which they do: inside EXEC, too, and not while they are only queued. */
 export type ExecutionListener = (command: readonly string[], session: Session) => void;
 
+const QUEUED = new Status("QUEUED");
 const MAX_CLIENTS = new Failure("ERR max number of clients reached");
 
 /**
