@@ -222,7 +222,7 @@ async function showPlanted(name, limits) {
       showFailure(found, `--operations ${limits.operations} --planted ${bug.name} --shrink`);
     } else {
       console.log(
-        `${bug.name}: found by seed ${found.seed}, after ${found.tried}: ${found.violation.rule}: ${found.violation.text.slice(0, 120)}`,
+        `${bug.name}: found by seed ${found.seed}, after ${found.tried}: ${found.violation.rule}: ${found.violation.text.split("\n")[0].slice(0, 120)}`,
       );
     }
   }
