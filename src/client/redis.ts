@@ -1,3 +1,5 @@
+import { backoffDelay } from "../base/backoff.ts";
+import { sleep } from "../base/clock.ts";
 import { ClosedError, OptionsError, ServerError } from "../base/errors.ts";
 import { resolveRetry, type NodeAddress, type RedisOptions } from "../base/options.ts";
 import type { ClusterOptions } from "../base/topology-options.ts";
@@ -162,12 +164,20 @@ export class Redis implements AsyncDisposable {
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
     const timeout = Math.min(defaults.acquireTimeout, settings.timeout);
     const limits = { timeout, signal: settings.signal, role: "leased" } as const;
-    const pool = await topology.poolFor(list, limits);
-    const lease = await pool.lease(limits, (own) => Lease.of(own, settings, clock));
-    try {
-      return (await runTransaction(lease, list, body, options, clock)) as TransactionResult<T>;
-    } finally {
-      lease.release();
+    const until = clock.now() + settings.timeout;
+    for (let moves = 1; ; moves++) {
+      const pool = await topology.poolFor(list, limits);
+      const lease = await pool.lease(limits, (own) => Lease.of(own, settings, clock));
+      try {
+        return (await runTransaction(lease, list, body, options, clock)) as TransactionResult<T>;
+      } catch (error) {
+        // Nothing was applied: the keys are with another node now.
+        const pause = backoffDelay(defaults.retry, moves, clock.random());
+        if (!topology.learnFrom(error) || clock.now() + pause >= until) throw error;
+        await sleep(clock, pause);
+      } finally {
+        lease.release();
+      }
     }
   }
 

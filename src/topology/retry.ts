@@ -22,6 +22,11 @@ const PASSING = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
 /** The server's state may change soon: worth `attempts`. */
 const PERHAPS = new Set(["READONLY", "NOREPLICAS"]);
 
+/** The server has become a replica: a blocked command got nothing, and the new primary can run it. CLIENT UNBLOCK has other words. */
+function isRoleChange(error: ServerError): boolean {
+  return error.code === "UNBLOCKED" && /instance state changed/.test(error.message);
+}
+
 type Verdict = "always" | "attempts" | "never";
 
 /** The commands of one client that wait to be sent again. Bounded: whatever the server's state, memory is. */
@@ -126,7 +131,7 @@ export class Retrier implements RetryPolicy {
 
   #judge(request: Request, error: RedisError): Verdict {
     if (error instanceof ServerError) {
-      if (PASSING.has(error.code)) return "always";
+      if (PASSING.has(error.code) || isRoleChange(error)) return "always";
       return PERHAPS.has(error.code) ? "attempts" : "never";
     }
     if (!(error instanceof ConnectionLostError)) return "never";

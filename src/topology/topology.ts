@@ -24,6 +24,12 @@ export interface Topology extends Executor {
   poolFor(keys: readonly Arg[], limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<NodePool>;
   /** What decides on the repeats of a view's commands: the view's own rules, and what the topology adds. */
   policy(rules: RetryPolicy | null): RetryPolicy | null;
+  /**
+   * Learns what an error tells of the nodes: that a key is elsewhere, or that one cannot be reached.
+   *
+   * @returns whether the same may succeed if it is tried again by the new map; what failed has not been applied
+   */
+  learnFrom(error: unknown): boolean;
   /** What is to be scanned for all keys, one source behind the other. */
   scanSources(): AsyncIterable<ScanSource>;
   /** Calls `listener` whenever the nodes, or what they serve, have changed. @returns what ends that */

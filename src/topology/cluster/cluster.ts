@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { events } from "../../base/diagnostics.ts";
-import { ClosedError, CommandTimeoutError, ConnectError } from "../../base/errors.ts";
+import { ClosedError, CommandTimeoutError, ConnectError, ConnectionLostError, ServerError } from "../../base/errors.ts";
 import type { ResolvedCluster } from "../../base/topology-options.ts";
 import type { ResolvedOptions } from "../../base/options.ts";
 import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
@@ -16,7 +16,7 @@ import { RetryQueue } from "../retry.ts";
 import type { ScanSource, Topology } from "../topology.ts";
 import { WaitingRoom } from "../waiting-room.ts";
 import { lookAtCluster, type LookTarget } from "./look.ts";
-import { Redirector, type RedirectTarget } from "./redirects.ts";
+import { redirectOf, Redirector, TELLING, type RedirectTarget } from "./redirects.ts";
 import { commonSlot, Router, type RouterTarget } from "./router.ts";
 import { scanSources, type ScanTarget } from "./scan.ts";
 import { locator } from "./slot-map.ts";
@@ -138,6 +138,17 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
 
   suspect(): void {
     if (!this.#closed) this.#refresher.want();
+  }
+
+  learnFrom(error: unknown): boolean {
+    if (!(error instanceof ServerError)) {
+      if (error instanceof ConnectionLostError) this.suspect();
+      return error instanceof ConnectionLostError && error.outcome === "not-sent";
+    }
+    const redirect = redirectOf(error, this);
+    if (redirect?.kind === "MOVED") this.moved(redirect.slot, redirect.endpoint);
+    else this.suspect();
+    return redirect !== null || TELLING.has(error.code);
   }
 
   refresh(): Promise<void> {

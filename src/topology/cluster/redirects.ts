@@ -82,4 +82,11 @@ export class Redirector implements RetryPolicy {
 }
 
 /** What a node says when its part of the cluster is not as the map has it. */
-const TELLING = new Set(["CLUSTERDOWN", "READONLY", "MASTERDOWN", "UNBLOCKED", "LOADING"]);
+export const TELLING: ReadonlySet<string> = new Set([
+  "CLUSTERDOWN",
+  "TRYAGAIN",
+  "READONLY",
+  "MASTERDOWN",
+  "UNBLOCKED",
+  "LOADING",
+]);

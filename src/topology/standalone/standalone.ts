@@ -28,6 +28,10 @@ export class Standalone implements Topology {
     return rules;
   }
 
+  learnFrom(): boolean {
+    return false; // there is no other node
+  }
+
   async *scanSources(): AsyncGenerator<ScanSource> {
     yield everything(this.pool);
   }
