@@ -166,17 +166,18 @@ export class Redis implements AsyncDisposable {
     const limits = { timeout, signal: settings.signal, role: "leased" } as const;
     const until = clock.now() + settings.timeout;
     for (let moves = 1; ; moves++) {
-      const pool = await topology.poolFor(list, limits);
-      const lease = await pool.lease(limits, (own) => Lease.of(own, settings, clock));
+      let lease: Lease | null = null;
       try {
+        const pool = await topology.poolFor(list, limits);
+        lease = await pool.lease(limits, (own) => Lease.of(own, settings, clock));
         return (await runTransaction(lease, list, body, options, clock)) as TransactionResult<T>;
       } catch (error) {
-        // Nothing was applied: the keys are with another node now.
+        // Nothing was applied, and the keys may be with another node now.
         const pause = backoffDelay(defaults.retry, moves, clock.random());
         if (!topology.learnFrom(error) || clock.now() + pause >= until) throw error;
         await sleep(clock, pause);
       } finally {
-        lease.release();
+        lease?.release();
       }
     }
   }

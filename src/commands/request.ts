@@ -5,10 +5,10 @@ import type { Payload } from "../base/transport.ts";
 import { payloadBytes } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { ownError } from "./redact.ts";
+import { NOT_BLOCKING, RequestDetails, type Cancellation, type RequestHolder } from "./request-details.ts";
 import type { Arg, CommandSpec, Effect, ReplyTransform, Route } from "./spec.ts";
 
-/** `blockFor` of a command that does not block. */
-export const NOT_BLOCKING: number = -1;
+export { NOT_BLOCKING, RequestDetails, type RequestHolder } from "./request-details.ts";
 
 /**
  * Where a request stands.
@@ -30,14 +30,6 @@ export interface RetryPolicy {
   takeOver(request: Request, error: RedisError): boolean;
 }
 
-/** Whoever holds a connection for one request: is told when the request is through, and cancels it with care. */
-export interface RequestHolder {
-  /** The request left its connection, with a reply or without; called once per attempt. */
-  finished(): void;
-  /** Ends the request early, at once or after the server has let go of it. */
-  cancel(reason: unknown): void;
-}
-
 let capturedResolve: (value: unknown) => void;
 let capturedReject: (reason: unknown) => void;
 // One shared executor instead of a closure per command.
@@ -45,47 +37,6 @@ const capture = (resolve: (value: unknown) => void, reject: (reason: unknown) =>
   capturedResolve = resolve;
   capturedReject = reject;
 };
-
-/** What only some requests have: it is kept apart, so that the many others stay small. */
-export class RequestDetails {
-  effect: Effect;
-  /** How long the server may block, ms; 0 for ever; NOT_BLOCKING. */
-  readonly blockFor: number;
-  /** The commands of a pipeline or a MULTI block, which go and come back together; null for a single command. */
-  readonly parts: readonly Request[] | null;
-  /** How many replies the server gives to it. */
-  slots: number;
-  /** The command without what goes before it; null when nothing does. */
-  plain: Payload | null = null;
-  /** Replies that are still to come. */
-  remaining: number;
-  /** Collects the replies where there are parts. */
-  replies: Reply[] | null = null;
-  holder: RequestHolder | null = null;
-  /** How often it was sent again after a loss or at the server's word: what `retries` limits. */
-  attempts = 0;
-  /** Whether it was sent again for any reason, such as a connection that was gone before the write. */
-  repeated = false;
-  /** How often a node of a cluster has sent it to another one. */
-  redirects = 0;
-  /** Whether an earlier attempt may have run. */
-  uncertain = false;
-  /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
-  cancelled: { readonly reason: unknown; readonly isOwn: boolean } | null = null;
-
-  constructor(
-    effect: Effect,
-    blockFor: number = NOT_BLOCKING,
-    parts: readonly Request[] | null = null,
-    slots: number = 1,
-  ) {
-    this.effect = effect;
-    this.blockFor = blockFor;
-    this.parts = parts;
-    this.slots = slots;
-    this.remaining = slots;
-  }
-}
 
 /**
  * One command on its way: encoded whole, with one promise, from the facade to the reply.
@@ -182,12 +133,12 @@ export class Request {
     return this.#details !== null && this.#details.uncertain;
   }
 
-  /** Set while the server is asked to let go of a blocked command: what to reject with if it gives nothing. */
-  get cancelled(): { readonly reason: unknown; readonly isOwn: boolean } | null {
+  /** Set while the server is asked to let go of a blocked command. */
+  get cancelled(): Cancellation | null {
     return this.#details === null ? null : this.#details.cancelled;
   }
 
-  set cancelled(cancelled: { readonly reason: unknown; readonly isOwn: boolean }) {
+  set cancelled(cancelled: Cancellation | null) {
     this.#detailed().cancelled = cancelled;
   }
 
@@ -256,9 +207,10 @@ export class Request {
     if (this.holder !== null) this.#release();
     if (this.isOver) return;
     if (error.outcome === "unknown") this.#detailed().uncertain = true;
-    if (this.cancelled !== null) {
+    const { cancelled } = this;
+    if (cancelled !== null && !cancelled.goesElsewhere) {
       // The library's own reason supposes an answer; the caller's is what he wants to see in any case.
-      this.reject(this.cancelled.isOwn ? error : this.cancelled.reason);
+      this.reject(cancelled.isOwn ? error : cancelled.reason);
       return;
     }
     if (this.policy !== null && this.policy.takeOver(this, error)) return;
@@ -310,6 +262,7 @@ export class Request {
     const details = this.#detailed();
     if (counted) details.attempts++;
     details.repeated = true;
+    details.cancelled = null;
     details.replies = null;
     details.remaining = details.slots;
     this.state = "queued";
@@ -339,8 +292,10 @@ export class Request {
   }
 
   #succeed(reply: Reply): Acceptance {
-    if (this.cancelled !== null && reply === null) {
-      this.reject(this.cancelled.reason);
+    const { cancelled } = this;
+    if (cancelled !== null && reply === null) {
+      if (cancelled.goesElsewhere) this.fail(cancelled.reason as RedisError);
+      else this.reject(cancelled.reason);
       return "done";
     }
     let value: unknown;

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../base/clock.ts";
-import { CommandTimeoutError, RedisError, ServerError } from "../base/errors.ts";
+import { CommandTimeoutError, ConnectionLostError, RedisError, ServerError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import { TICK } from "../base/ticker.ts";
 import { buildCall } from "../commands/call.ts";
@@ -97,7 +97,8 @@ export class LeasedRun implements Waiter, RequestHolder {
     const blocked = request.state === "written" && request.blockFor !== NOT_BLOCKING && request.parts === null;
     if (blocked && this.#entry !== null && this.#entry.live.info.id > 0) {
       this.#state = "unblocking";
-      request.cancelled = { reason, isOwn: reason instanceof RedisError && reason === this.#own };
+      const isOwn = reason instanceof RedisError && reason === this.#own;
+      request.cancelled = { reason, isOwn, goesElsewhere: isOwn && reason instanceof ConnectionLostError };
       void this.#unblock(this.#entry.live.info.id, reason);
     } else {
       this.#abandon(reason);

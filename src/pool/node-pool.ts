@@ -1,6 +1,6 @@
 import { assert } from "../base/assert.ts";
 import type { Clock } from "../base/clock.ts";
-import { ClosedError, type QueueFullError } from "../base/errors.ts";
+import type { QueueFullError, RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import { tickerOf, type Ticking } from "../base/ticker.ts";
 import type { Executor, Request } from "../commands/request.ts";
@@ -14,7 +14,7 @@ import { LeaseWaiter, type LeaseLimits, type LeaseSource, type PoolLease } from 
 import { LeasedRun, type RunSource } from "./leased-run.ts";
 import { LoadMeter, type Holdings } from "./load-meter.ts";
 import type { Open } from "./opener.ts";
-import { poolClosed, tooManyWaiting, tooMuchQueued, waitedTooLong } from "./refusals.ts";
+import { blockedAtEnd, nodeLeft, poolClosed, tooManyWaiting, tooMuchQueued } from "./refusals.ts";
 import { Returns } from "./returns.ts";
 import type { Entry, Roster } from "./roster.ts";
 import { Counters, snapshot, type PoolStats } from "./stats.ts";
@@ -23,7 +23,6 @@ import type { Waiter } from "./waiters.ts";
 
 /** A node that owes a reply and has been silent for so long may have been replaced by another, ms. */
 const SUSPICIOUS = 500;
-
 type PoolState = "open" | "closing" | "closed";
 
 /** What a pool is made of, passed in so that it runs in a simulation too. */
@@ -53,6 +52,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   readonly #onTrouble: (() => void) | null;
   readonly #runs = new Set<LeasedRun>();
   #state: PoolState = "open";
+  #leaving = false;
   #waitingBytes = 0;
   #ticking = false;
   /** Whether a reply has been due for long, as of the latest step of the clock. */
@@ -108,8 +108,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
       lane.enqueue(request);
       return promise;
     }
-    if (this.#state !== "open" && !(this.#state === "closing" && request.repeated))
-      request.fail(poolClosed(request, this.options));
+    if (this.#state !== "open" && !(this.#state === "closing" && request.repeated)) request.fail(this.#ended(request));
     else if (request.route === "share") this.#share(request);
     else this.#runAlone(request);
     return promise;
@@ -119,7 +118,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   executeUrgent(request: Request): Promise<unknown> {
     const promise = request.start();
     this.#startTicking();
-    if (this.#state === "closed") request.fail(poolClosed(request, this.options));
+    if (this.#state === "closed") request.fail(this.#ended(request));
     else this.#share(request);
     return promise;
   }
@@ -201,6 +200,21 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     return requests;
   }
 
+  /** Sends those who wait for a lease elsewhere. */
+  refuseWaiters(): void {
+    for (const waiter of this.#supply.waiters.drain()) waiter.refused(nodeLeft(null, this.options));
+  }
+
+  /** Its node serves nothing any more: what comes still goes elsewhere, and what runs may take so long to come to its end, ms. */
+  leave(timeout: number): Promise<void> {
+    this.#leaving = true;
+    return this.close(timeout);
+  }
+
+  #ended(request: Request | null): RedisError {
+    return this.#leaving ? nodeLeft(request?.spec.name ?? null, this.options) : poolClosed(request, this.options);
+  }
+
   /** Another node has taken over: where this one is silent, nothing is to be expected of it any more. */
   abandonSilent(): void {
     const now = this.clock.now();
@@ -219,7 +233,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
 
   acquire(waiter: Waiter): void {
     if (this.#state !== "open") {
-      waiter.refused(poolClosed(null, this.options));
+      waiter.refused(this.#ended(null));
       return;
     }
     if (this.#supply.lendAtOnce(waiter)) return;
@@ -231,7 +245,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     }
     this.#supply.waiters.push(waiter);
     this.#supply.balance();
-    if (waiter.timeout <= 0) this.#expireWaiters(waiter.deadline);
+    if (waiter.timeout <= 0) this.#supply.expireWaiters(waiter.deadline, () => this.stats());
   }
 
   left(): void {
@@ -268,7 +282,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     const late = this.#lanes.expire(now, this.options.node, this.#supply.opener.lastError);
     this.#counters.timeouts += late;
     this.#admission.observe(now, this.#lanes);
-    this.#expireWaiters(now);
+    this.#supply.expireWaiters(now, () => this.stats());
     let silent = false;
     let busy = this.#lanes.pending > 0 || this.#supply.waiters.size > 0 || this.roster.count("connecting") > 0;
     for (const entry of this.roster.all) {
@@ -292,18 +306,6 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     if (this.#ticking || this.#state === "closed") return; // what still comes is refused at once and has no deadline
     this.#ticking = true;
     tickerOf(this.clock).add(this);
-  }
-
-  #expireWaiters(now: number): void {
-    const late = this.#supply.waiters.expire(now);
-    if (late.length === 0) return;
-    this.#counters.timeouts += late.length;
-    // As it was while they waited: those who end together are counted in each other's errors.
-    const stats = this.stats();
-    const state = { ...stats, waiting: stats.waiting + late.length };
-    for (const waiter of late) {
-      waiter.refused(waitedTooLong(waiter, state, this.options, this.#supply.opener.lastError));
-    }
   }
 
   #holdings(): Holdings {
@@ -355,8 +357,8 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
 
   /** Lets what runs come to its end, for at most `timeout` ms; then ends everything. */
   close(timeout: number): Promise<void> {
-    if (this.#state === "closed") return Promise.resolve();
     return new Promise((resolve) => {
+      if (this.#state === "closed") return resolve();
       const before = this.#whenClosed;
       const timer = this.clock.schedule(() => this.destroy(), timeout, true);
       this.#whenClosed = () => {
@@ -372,10 +374,9 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     if (this.#state !== "open") return;
     this.#state = "closing";
     this.#supply.end("closing");
-    for (const waiter of this.#supply.waiters.drain()) waiter.refused(poolClosed(null, this.options));
+    for (const waiter of this.#supply.waiters.drain()) waiter.refused(this.#ended(null));
     // Blocked commands would hold the close up for as long as they block: the server is asked to let go of them.
-    for (const run of [...this.#runs])
-      run.close(new ClosedError("rejected", "the client was closed; the blocked command got nothing"));
+    for (const run of [...this.#runs]) run.close(this.#leaving ? this.#ended(null) : blockedAtEnd());
     for (const entry of this.roster.idle.slice()) entry.live.close("closed");
     this.#startTicking();
     this.tick(this.clock.now());
@@ -389,8 +390,8 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#supply.end("closed");
     tickerOf(this.clock).remove(this);
     this.#ticking = false;
-    this.#lanes.failPending((request) => poolClosed(request, this.options));
-    for (const waiter of this.#supply.waiters.drain()) waiter.refused(poolClosed(null, this.options));
+    this.#lanes.failPending((request) => this.#ended(request));
+    for (const waiter of this.#supply.waiters.drain()) waiter.refused(this.#ended(null));
     for (const entry of [...this.roster.all]) entry.connection?.close("closed");
     assert(this.roster.total === 0, "a connection outlived its pool");
     this.#whenClosed?.();

@@ -2,6 +2,7 @@ import {
   ClosedError,
   CommandTimeoutError,
   ConnectError,
+  ConnectionLostError,
   PoolTimeoutError,
   QueueFullError,
   type RedisError,
@@ -97,6 +98,18 @@ export function tooLongAlready(
   const { node } = options;
   const message = `${command} was refused: ${outstanding} commands are ahead of it at ${node}, so it would wait for about ${Math.round(wait)} ms, longer than its limit of ${request.timeout} ms; the server is slower than the load: send less at once, or give it more time`;
   return new QueueFullError("commandTimeout", message, { command, node });
+}
+
+/** The reason for which a blocked command ends with its client. */
+export function blockedAtEnd(): ClosedError {
+  return new ClosedError("rejected", "the client was closed; the blocked command got nothing");
+}
+
+/** The error for what is to go to a node that serves nothing any more: another one can take it. */
+export function nodeLeft(command: string | null, { node }: ResolvedOptions): ConnectionLostError {
+  const subject = command ?? "the wait for a connection";
+  const message = `${subject} has to go elsewhere: ${node} is no longer part of the topology`;
+  return new ConnectionLostError("not-sent", "replaced", message, { node, ...(command === null ? {} : { command }) });
 }
 
 /** The error for a request, or for a lease (null), on a closed pool. */

@@ -10,7 +10,8 @@ import { connectionsToOpen, reservesOne } from "./demand.ts";
 import { Lanes } from "./lanes.ts";
 import { INFANCY, Opener, type Open, type OpenerListener } from "./opener.ts";
 import { Roster, type Entry } from "./roster.ts";
-import type { Counters } from "./stats.ts";
+import { waitedTooLong } from "./refusals.ts";
+import type { Counters, PoolStats } from "./stats.ts";
 import { Waiters, type Waiter } from "./waiters.ts";
 
 /** `maxLifetime` is shortened by up to this share, so that connections opened together do not end together. */
@@ -159,6 +160,17 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
       keepsLane: this.#keepsLane,
     });
     if (count > 0) this.opener.start(count);
+  }
+
+  /** Refuses those whose time is up. */
+  expireWaiters(now: number, statsNow: () => PoolStats): void {
+    const late = this.waiters.expire(now);
+    if (late.length === 0) return;
+    this.#counters.timeouts += late.length;
+    // As it was while they waited: those who end together are counted in each other's errors.
+    const stats = statsNow();
+    const state = { ...stats, waiting: stats.waiting + late.length };
+    for (const waiter of late) waiter.refused(waitedTooLong(waiter, state, this.#options, this.opener.lastError));
   }
 
   permitFreed(): void {

@@ -57,7 +57,7 @@ export class NodePools {
       if (nodes.has(node)) continue;
       this.#pools.delete(node);
       this.#leaving.add(pool);
-      void pool.close(LEAVING).then(() => this.#leaving.delete(pool));
+      void pool.leave(LEAVING).then(() => this.#leaving.delete(pool));
     }
   }
 

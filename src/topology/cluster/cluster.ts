@@ -6,7 +6,8 @@ import type { ResolvedOptions } from "../../base/options.ts";
 import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { slotOf, SLOTS } from "../../commands/slot.ts";
-import type { Arg } from "../../commands/spec.ts";
+import type { Arg, Effect } from "../../commands/spec.ts";
+import { commandSpec } from "../../commands/table.ts";
 import type { LeaseLimits } from "../../pool/lease.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
 import { NodePools } from "../node-pools.ts";
@@ -16,7 +17,7 @@ import { RetryQueue } from "../retry.ts";
 import type { ScanSource, Topology } from "../topology.ts";
 import { WaitingRoom } from "../waiting-room.ts";
 import { lookAtCluster, type LookTarget } from "./look.ts";
-import { redirectOf, Redirector, TELLING, type RedirectTarget } from "./redirects.ts";
+import { isUnreachable, redirectOf, Redirector, TELLING, type RedirectTarget } from "./redirects.ts";
 import { commonSlot, Router, type RouterTarget } from "./router.ts";
 import { scanSources, type ScanTarget } from "./scan.ts";
 import { locator } from "./slot-map.ts";
@@ -142,8 +143,9 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
 
   learnFrom(error: unknown): boolean {
     if (!(error instanceof ServerError)) {
-      if (error instanceof ConnectionLostError) this.suspect();
-      return error instanceof ConnectionLostError && error.outcome === "not-sent";
+      if (!(error instanceof ConnectionLostError)) return isUnreachable(error);
+      this.suspect();
+      return error.outcome === "not-sent" || error.command === "WATCH" || effectOf(error.command) === "read";
     }
     const redirect = redirectOf(error, this);
     if (redirect?.kind === "MOVED") this.moved(redirect.slot, redirect.endpoint);
@@ -192,7 +194,9 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     const waiting = this.#held.drain();
     for (const [node, pool] of this.#pools.byNode) {
       if (!nodes.has(node) || !pool.isReachable) waiting.push(...pool.reclaim());
-      if (!serving.has(pool)) pool.abandonSilent();
+      if (serving.has(pool)) continue;
+      pool.refuseWaiters();
+      pool.abandonSilent();
     }
     this.#pools.retain(nodes);
     this.#any = null;
@@ -285,4 +289,8 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   #oneOf<T>(all: readonly T[]): T | null {
     return all[Math.floor(this.clock.random() * all.length)] ?? null;
   }
+}
+
+function effectOf(command: string | undefined): Effect | undefined {
+  return command === undefined ? undefined : commandSpec(command)?.effect;
 }

@@ -1,5 +1,5 @@
 import { backoffDelay } from "../../base/backoff.ts";
-import { ServerError, type RedisError } from "../../base/errors.ts";
+import { ConnectError, PoolTimeoutError, ServerError, type RedisError } from "../../base/errors.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { encodeOpening } from "../../protocol/encoder.ts";
@@ -58,7 +58,18 @@ export class Redirector implements RetryPolicy {
     const redirect = redirectOf(error, this.#target);
     if (redirect !== null) return this.#follow(request, error, redirect);
     if (error instanceof ServerError && TELLING.has(error.code)) this.#target.suspect();
+    if (isUnreachable(error) && this.#rules !== null) return this.#elsewhere(request);
     return this.#rules !== null && this.#rules.takeOver(request, error);
+  }
+
+  /** The wait for a connection was in vain, and by now another node may have taken over. */
+  #elsewhere(request: Request): boolean {
+    this.#target.suspect();
+    const delay = backoffDelay(PAUSES, 1, this.#queue.clock.random());
+    if (!this.#queue.hasRoom || this.#queue.clock.now() + delay >= request.deadline) return false;
+    request.again(false);
+    this.#queue.push(request, delay);
+    return true;
   }
 
   #follow(request: Request, error: RedisError, { kind, slot, endpoint }: Redirect): boolean {
@@ -79,6 +90,11 @@ export class Redirector implements RetryPolicy {
     }
     return true;
   }
+}
+
+/** Whether there was no connection to wait for, because the node cannot be reached. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof PoolTimeoutError && error.cause instanceof ConnectError;
 }
 
 /** What a node says when its part of the cluster is not as the map has it. */

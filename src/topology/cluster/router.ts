@@ -1,4 +1,4 @@
-import { OptionsError, ServerError } from "../../base/errors.ts";
+import { ConnectionLostError, OptionsError, RedisError, ServerError } from "../../base/errors.ts";
 import { buildCall } from "../../commands/call.ts";
 import { batchRequest } from "../../commands/batch.ts";
 import { keysOf } from "../../commands/keys.ts";
@@ -198,7 +198,16 @@ export class Router {
         );
       } catch (error) {
         failures.push(error);
-        for (const place of places) results[place] = error;
+        // What only reads is sent again although the pipeline as a whole may not be.
+        await Promise.all(
+          places.map(async (place) => {
+            results[place] = await this.#followed(
+              parts[place] as Request,
+              lostOf(error, parts[place] as Request),
+              whole,
+            );
+          }),
+        );
       }
     });
     const alone = apart.map(async (place) => {
@@ -207,21 +216,34 @@ export class Router {
     });
     await Promise.all([...work, ...alone]);
     // As on one server: where nothing came back, it is the pipeline that has failed.
-    if (failures.length === groups.size && apart.length === 0 && failures.length > 0) throw failures[0];
+    if (failures.length > 0 && results.every((result) => result instanceof Error)) throw failures[0];
     return results;
   }
 
   /** A part that its node has sent elsewhere goes there by itself. */
   #followed(part: Request, result: unknown, whole: Request): unknown {
     const { policy } = whole;
-    if (!(result instanceof ServerError) || policy === null || !SENT_ELSEWHERE.has(result.code)) return result;
+    if (policy === null || !(result instanceof RedisError) || !mayBeElsewhere(result)) return result;
     const promise = part.inherit(whole).start();
     if (!policy.takeOver(part, result)) part.reject(result);
     return promise.catch((error: unknown) => error);
   }
 }
 
-const SENT_ELSEWHERE = new Set(["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"]);
+function mayBeElsewhere(error: RedisError): boolean {
+  return error instanceof ConnectionLostError || ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"].includes(error.code);
+}
+
+/** The loss of a pipeline, as one of its commands sees it: an error belongs to one command. */
+function lostOf(error: unknown, part: Request): unknown {
+  if (!(error instanceof ConnectionLostError)) return error;
+  const { outcome, reason, message, node } = error;
+  return new ConnectionLostError(outcome, reason, message.replace("PIPELINE", part.spec.name), {
+    command: part.spec.name,
+    ...(node === undefined ? {} : { node }),
+    ...(error.cause === undefined ? {} : { cause: error.cause }),
+  });
+}
 
 /** @throws OptionsError for keys of several slots */
 function placeOf(request: Request): Place {
