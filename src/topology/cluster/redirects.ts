@@ -77,7 +77,8 @@ export class Redirector implements RetryPolicy {
     const redirects = request.redirects + 1;
     const delay = redirects <= AT_ONCE ? 0 : backoffDelay(PAUSES, redirects - AT_ONCE, this.#queue.clock.random());
     if (delay > 0 && (!this.#queue.hasRoom || this.#queue.clock.now() + delay >= request.deadline)) {
-      error.message += `; ${request.spec.name} was sent on ${redirects - 1} times: the nodes do not agree about the slot`;
+      const why = kind === "ASK" ? "the slot is being moved" : "the nodes do not agree on who has the slot";
+      error.message += `; ${request.spec.name} was sent on ${redirects - 1} times: ${why}`;
       return false;
     }
     request.redirects = redirects;

@@ -33,7 +33,7 @@ export function readShards(reply: unknown, locate: Locate, secure: boolean): Sha
       );
       if (place === null) continue;
       if (fieldOf(node, "role") === "master") primary ??= place;
-      else if (fieldOf(node, "health") === "online") replicas.push(place);
+      else if (!String(fieldOf(node, "health")).startsWith("fail")) replicas.push(place);
     }
     if (primary !== null) shards.push({ primary, replicas, ranges });
   }

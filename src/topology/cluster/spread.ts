@@ -2,7 +2,8 @@ import { RedisError } from "../../base/errors.ts";
 import { slotOf } from "../../commands/slot.ts";
 import { inShape, type Request } from "../../commands/request.ts";
 import type { Arg, CommandSpec } from "../../commands/spec.ts";
-import { knownCommand } from "../../commands/table.ts";
+import { buildCall } from "../../commands/call.ts";
+import { commandSpec } from "../../commands/table.ts";
 import type { Reply } from "../../protocol/reply.ts";
 
 /** One of the requests that do the work of another. */
@@ -14,7 +15,9 @@ export interface Share {
 
 /** A request for a part of the work: its reply stays as the server gives it, for the parts are joined first. */
 export function shareOf(whole: Request, args: readonly Arg[], places: readonly number[] = []): Share {
-  return { request: knownCommand(whole.spec.name).buildFlat(args).inherit(whole), places };
+  const { name } = whole.spec;
+  const command = commandSpec(name);
+  return { request: (command === undefined ? buildCall(name, args) : command.buildFlat(args)).inherit(whole), places };
 }
 
 /** Splits a command whose arguments are keys, each with what belongs to it, by the slots of the keys. */
