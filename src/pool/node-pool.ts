@@ -6,23 +6,24 @@ import { tickerOf, type Ticking } from "../base/ticker.ts";
 import type { Executor, Request } from "../commands/request.ts";
 import type { Connection } from "../connection/connection.ts";
 import { Admission } from "./admission.ts";
-import { adviseSize, type SizingAdvice } from "./advice.ts";
+import type { SizingAdvice } from "./advice.ts";
 import { Budget } from "./budget.ts";
 import { Housekeeper, type House, type LeaseLeak } from "./housekeeper.ts";
 import type { Lanes } from "./lanes.ts";
 import { LeaseWaiter, type LeaseLimits, type LeaseSource, type PoolLease } from "./lease.ts";
 import { LeasedRun, type RunSource } from "./leased-run.ts";
-import { LoadMeter, type Holdings } from "./load-meter.ts";
 import type { Open } from "./opener.ts";
 import { blockedAtEnd, nodeLeft, poolClosed, tooManyWaiting, tooMuchQueued } from "./refusals.ts";
 import { Returns } from "./returns.ts";
 import type { Entry, Roster } from "./roster.ts";
+import { Sizing } from "./sizing.ts";
 import { Counters, snapshot, type PoolStats } from "./stats.ts";
 import { Supply, type SupplyListener } from "./supply.ts";
 import type { Waiter } from "./waiters.ts";
 
 /** A node that owes a reply and has been silent for so long may have been replaced by another, ms. */
 const SUSPICIOUS = 500;
+
 type PoolState = "open" | "closing" | "closed";
 
 /** What a pool is made of, passed in so that it runs in a simulation too. */
@@ -46,7 +47,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   readonly #lanes: Lanes;
   readonly #counters = new Counters();
   readonly #housekeeper: Housekeeper;
-  readonly #meter: LoadMeter;
+  readonly #sizing: Sizing;
   readonly #admission: Admission;
   readonly #returns: Returns;
   readonly #onTrouble: (() => void) | null;
@@ -71,12 +72,12 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#lanes = this.#supply.lanes;
     this.#housekeeper = new Housekeeper(this);
     this.#admission = new Admission(this.options);
-    this.#meter = new LoadMeter(this.#counters, this.options.maxLanes, this.clock.now());
+    this.#sizing = new Sizing({ ...parts, supply: this.#supply, counters: this.#counters });
     this.#returns = new Returns({
       ...parts,
       supply: this.#supply,
       counters: this.#counters,
-      meter: this.#meter,
+      meter: this.#sizing.meter,
       executeOn: (entry, request) => this.executeOn(entry, request),
     });
     this.#onTrouble = parts.onTrouble ?? null;
@@ -183,6 +184,11 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   /** Whether anything is to be expected of the node: it was not tried yet, or there is a connection that answers. */
   get isReachable(): boolean {
     return !this.#silent && (this.#supply.opener.lastError === null || this.roster.total > 0);
+  }
+
+  /** Why there is no connection; null after a success. */
+  get lastError(): RedisError | null {
+    return this.#supply.opener.lastError;
   }
 
   /** The availability zone of the node; empty where it is not known. */
@@ -308,18 +314,9 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     tickerOf(this.clock).add(this);
   }
 
-  #holdings(): Holdings {
-    const now = this.clock.now();
-    return { now, leasedTime: this.roster.leasedTime(now) };
-  }
-
   roundEnded(): void {
-    const lanes = this.#lanes;
-    const full = this.roster.lanes.some((entry) => entry.live.isFull);
-    const wanted = this.#meter.sample(this.#holdings(), { lanes: lanes.active, outstanding: lanes.outstanding, full });
-    this.#supply.adjustLanes(wanted);
-    this.#returns.asksNext = this.#meter.wantsServerLimit && lanes.active === 0;
-    if (this.#meter.wantsServerLimit && lanes.active > 0) void this.#meter.askServer(this);
+    this.#sizing.round(this);
+    this.#returns.asksNext = this.#sizing.asksNextLease;
     this.#supply.balance();
   }
 
@@ -338,14 +335,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   }
 
   advise(): SizingAdvice {
-    const { roster } = this;
-    return adviseSize(
-      this.#meter.load(this.#holdings(), {
-        lanes: roster.count("lane"),
-        subscribers: roster.count("subscriber"),
-        maxConnections: this.options.maxConnections,
-      }),
-    );
+    return this.#sizing.advise();
   }
 
   /** Leases held for longer than `leakThreshold`; empty when that is 0. */

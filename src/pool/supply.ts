@@ -89,7 +89,7 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
     if (this.#wantsLane()) this.#makeLane();
     while (this.waiters.size > 0 && this.#mayGrant()) this.#grant();
     this.#openMissing();
-    if (this.waiters.size > 0 && this.#options.maxConnections === 1) this.#yieldLane();
+    if (this.waiters.size > 0 && this.#most() === 1) this.#yieldLane();
   }
 
   /** Lends an idle connection to one who comes when nobody waits. @returns false when he has to wait */
@@ -117,7 +117,7 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
   #mayGrant(): boolean {
     const idle = this.roster.idle.length;
     if (idle !== 1) return idle > 0;
-    const { maxConnections } = this.#options;
+    const maxConnections = this.#most();
     const reserved = reservesOne({ keepsLane: this.#keepsLane, activeLanes: this.lanes.active, maxConnections });
     return !reserved || this.opener.room() > 0;
   }
@@ -147,7 +147,7 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
       if (this.#budget.left === 0 && (this.#wantsLane() || this.waiters.size > 0)) this.#budget.want(this);
       return;
     }
-    const { minConnections, maxConnections } = this.#options;
+    const { minConnections } = this.#options;
     const count = connectionsToOpen({
       wantsLane: this.#wantsLane(),
       activeLanes: this.lanes.active,
@@ -155,7 +155,7 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
       total: this.roster.total,
       connecting: this.roster.count("connecting"),
       minConnections,
-      maxConnections,
+      maxConnections: this.#most(),
       room,
       keepsLane: this.#keepsLane,
     });
@@ -183,6 +183,12 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
     const unused = this.roster.idle[0] ?? this.roster.lanes.find((lane) => lane.live.outstanding === 0);
     unused?.live.close("surplus");
     return unused !== undefined;
+  }
+
+  /** How many connections there can be at most, as things stand: the other pools of the budget may have taken the rest. */
+  #most(): number {
+    const { roster } = this;
+    return Math.min(this.#options.maxConnections, roster.total + roster.count("connecting") + this.#budget.left);
   }
 
   /** With a single connection, shared commands and leases take turns. */

@@ -2,7 +2,7 @@ import type { Clock } from "../../base/clock.ts";
 import { events } from "../../base/diagnostics.ts";
 import { ClosedError, CommandTimeoutError, ConnectError, ConnectionLostError, ServerError } from "../../base/errors.ts";
 import type { ResolvedCluster } from "../../base/topology-options.ts";
-import type { ResolvedOptions } from "../../base/options.ts";
+import { nodeOf, type ResolvedOptions } from "../../base/options.ts";
 import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { slotOf, SLOTS } from "../../commands/slot.ts";
@@ -214,7 +214,9 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
 
   #missing(): string {
     const { seeds } = this.#options;
-    const error = this.#lastError instanceof Error ? `: ${this.#lastError.message}` : "";
+    const tried = this.#options.seeds.map((seed) => this.#pools.byNode.get(nodeOf(seed))?.lastError ?? null);
+    const last = this.#lastError ?? tried.find((each) => each !== null);
+    const error = last instanceof Error ? `: ${last.message}` : "";
     if (this.#table.shards.length > 0) return `no node of the cluster serves its slot${error}`;
     return `none of the ${seeds.length} given node(s) has told the map of the cluster${error}`;
   }
