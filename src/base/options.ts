@@ -1,6 +1,7 @@
-import { isIP, isIPv6, type LookupFunction } from "node:net";
+import { isIP, type LookupFunction } from "node:net";
 import type { ConnectionOptions } from "node:tls";
 import { inspect } from "node:util";
+import { nodeOf, resolveAddresses, resolveEndpoint, type Given, type NodeAddress } from "./addresses.ts";
 import { resolveCredentials, type CredentialsProvider } from "./credentials.ts";
 import type { Environment } from "./environment.ts";
 import { OptionsError } from "./errors.ts";
@@ -118,14 +119,6 @@ export interface RedisOptions {
   environment?: Environment | undefined;
 }
 
-/** Where one of several servers is. */
-export interface NodeAddress {
-  /** Name or address. Default `localhost`. */
-  host?: string | undefined;
-  /** TCP port. Default 6379; of a sentinel 26379. */
-  port?: number | undefined;
-}
-
 /**
  * Where commands that only read go: to the `primary`; to a `replica` or nowhere; to a replica, or the primary while there is none
  * (`preferReplica`); to whichever of them answers fastest (`nearest`).
@@ -227,9 +220,6 @@ export function resolveRetry(value: unknown, base: ResolvedRetry = defaultRetry)
   });
 }
 
-/** Options by name, not checked. */
-export type Given = Record<string, unknown>;
-
 /** A copy without the names that are undefined; later ones go first. Without a prototype, so that no name is there by inheritance. */
 export function defined(...all: readonly object[]): Given {
   const copy = Object.create(null) as Given;
@@ -257,48 +247,13 @@ function gather(input: unknown, extra: unknown): { options: Given; secure: boole
   return { options: defined(options, more), secure: false };
 }
 
-function resolveEndpoint(given: Given): Endpoint {
-  if ("path" in given) {
-    const other = "host" in given ? "host" : "port" in given ? "port" : null;
-    if (other !== null) throw new OptionsError("path", `path and ${other} exclude each other: leave one of them out`);
-    const { path } = given;
-    if (typeof path !== "string" || path === "" || path.includes("\0")) {
-      refuse("path", "the path of a unix socket, without a NUL", path);
-    }
-    return Object.freeze({ path });
-  }
-  return resolveAddress(given, numberOptions.port.default);
-}
-
-/** Checks host and port. */
-export function resolveAddress(given: Given, defaultPort: number): TcpEndpoint {
-  const host = given["host"] === undefined ? "localhost" : resolveHost(given["host"]);
-  const port = given["port"] === undefined ? defaultPort : validateNumber("port", given["port"], numberOptions.port);
-  return Object.freeze({ host, port });
-}
-
-/** Checks a list of servers: each a URL that says no more than where it is, or `{ host, port }`. */
-export function resolveAddresses(option: string, value: unknown, defaultPort: number): TcpEndpoint[] {
-  if (!Array.isArray(value)) refuse(option, "an array of URLs or { host, port }", value);
-  return value.map((each: unknown, index) => {
-    const name = `${option}[${index}]`;
-    if (typeof each !== "string" && !(each instanceof URL))
-      return resolveAddress(validateObject(name, each, ["host", "port"]), defaultPort);
-    const { options, kind } = parseUrl(String(each));
-    const more = Object.keys(options).filter((key) => key !== "host" && key !== "port");
-    if (kind === "server" && more.length === 0) return resolveAddress(options, defaultPort);
-    const remedy = "user, password, database and all else hold for every node: set them in the options";
-    throw new OptionsError(name, `${name} must say where a node is and no more, such as redis://host:7000: ${remedy}`);
-  });
-}
-
 function resolveReads(given: Given): Pick<ResolvedOptions, "replicas" | "readFrom" | "zone" | "readsReplica"> {
   const { replicas, readFrom, zone } = given;
   if (zone !== undefined && (typeof zone !== "string" || zone === "")) refuse("zone", "the name of a zone", zone);
   return {
     replicas: replicas === undefined ? [] : resolveAddresses("replicas", replicas, numberOptions.port.default),
     readFrom: readFrom === undefined ? "primary" : validateChoice("readFrom", readFrom, readChoices),
-    zone: zone === undefined ? null : (zone as string),
+    zone: zone ?? null,
     readsReplica: false,
   };
 }
@@ -306,26 +261,6 @@ function resolveReads(given: Given): Pick<ResolvedOptions, "replicas" | "readFro
 function resolveLookup(value: unknown): LookupFunction {
   if (typeof value !== "function") refuse("lookup", "a function such as dns.lookup", value);
   return value as LookupFunction;
-}
-
-function resolveHost(host: unknown): string {
-  const expected = "a host name or an address";
-  if (typeof host !== "string") refuse("host", expected, host);
-  if (host === "") refuse("host", expected, host, "leave it out for localhost");
-  if (host.includes("://")) refuse("host", expected, host, "pass a URL as the first argument instead");
-  if (/[[\]]/.test(host)) refuse("host", expected, host, "leave the brackets of an IPv6 address out");
-  if (/^[^:]*:\d+$/.test(host)) refuse("host", expected, host, "pass the port as an option of its own");
-  if (/[\s/@?#%\0]/.test(host.replace(/%\w+$/, "")) || (host.includes(":") && !isIPv6(host))) {
-    refuse("host", expected, host);
-  }
-  return host;
-}
-
-/** How a server is called in messages and statistics: `host:port`, or the path of its unix socket. */
-export function nodeOf(endpoint: Endpoint): string {
-  if ("path" in endpoint) return endpoint.path;
-  const { host, port } = endpoint;
-  return host.includes(":") ? `[${host}]:${port}` : `${host}:${port}`;
 }
 
 function checkConnections(given: Given, numbers: Record<NumberName, number>): void {

@@ -1,16 +1,7 @@
 import { OptionsError } from "./errors.ts";
 import { topologyOptions } from "./option-rules.ts";
-import {
-  defined,
-  nodeOf,
-  resolveAddress,
-  resolveAddresses,
-  resolveOptions,
-  type Given,
-  type NodeAddress,
-  type RedisOptions,
-  type ResolvedOptions,
-} from "./options.ts";
+import { nodeOf, resolveAddress, resolveAddresses, type Given, type NodeAddress } from "./addresses.ts";
+import { defined, resolveOptions, type RedisOptions, type ResolvedOptions } from "./options.ts";
 import type { TcpEndpoint } from "./transport.ts";
 import { parseUrl } from "./url.ts";
 import { refuse, validateNumber, validateObject } from "./validate.ts";
@@ -116,7 +107,7 @@ export function resolveDiscovery(given: Given, seeds: readonly TcpEndpoint[], se
     const node = nodeOf(endpoint);
     let options = known.get(node);
     if (options === undefined) {
-      const resolved = resolveOptions({ ...rest, ...endpoint } as RedisOptions);
+      const resolved = resolveOptions({ ...rest, ...endpoint });
       options = Object.freeze({ ...resolved, readsReplica: resolved.readFrom !== "primary" });
       known.set(node, options);
     }

@@ -1,7 +1,10 @@
 import type { Clock } from "../base/clock.ts";
 import { buildCall } from "../commands/call.ts";
 import { attachCommands } from "../commands/methods.ts";
+import { validateDuration, validateSignal } from "../base/validate.ts";
 import type { Request } from "../commands/request.ts";
+import type { Arg } from "../commands/spec.ts";
+import type { Core } from "./core.ts";
 import type { Commands } from "../commands/typings.generated.ts";
 import type { MultiChain, PipelineChain } from "./chain-types.ts";
 import type { PoolLease } from "../pool/lease.ts";
@@ -23,12 +26,14 @@ export class Lease {
 
   private constructor(lease: PoolLease, settings: CommandSettings, clock: Clock) {
     this.#lease = lease;
-    // Never sent again by itself: another connection would not have the session that the command relies on.
-    this.#settings = settings.policy === null ? settings : { ...settings, policy: null };
+    this.#settings = settings;
     this.#clock = clock;
   }
 
-  /** @internal */
+  /**
+   * @internal
+   * @param settings whose policy sends nothing again: another connection would not have the session that a command relies on
+   */
   static of(lease: PoolLease, settings: CommandSettings, clock: Clock): Lease {
     return new Lease(lease, settings, clock);
   }
@@ -94,3 +99,20 @@ export class Lease {
 export interface Lease extends Commands {}
 
 attachCommands(Lease.prototype);
+
+/** Leases a connection to the node that has some keys (none: any node), within the limits of a view. */
+export async function leaseOn(
+  { clock, options, topology }: Core,
+  settings: CommandSettings,
+  keys: readonly Arg[],
+  asked: { readonly timeout?: number | undefined; readonly signal?: AbortSignal | undefined },
+): Promise<Lease> {
+  const timeout = asked.timeout === undefined ? options.acquireTimeout : validateDuration("timeout", asked.timeout);
+  const signal = asked.signal === undefined ? settings.signal : validateSignal("signal", asked.signal);
+  const limits = { timeout, signal, role: "leased" } as const;
+  const begin = clock.now();
+  const pool = await topology.poolFor(keys, limits);
+  const left = Math.max(0, timeout - (clock.now() - begin));
+  const own = { ...settings, policy: topology.observer };
+  return pool.lease({ ...limits, timeout: left }, (lease) => Lease.of(lease, own, clock));
+}

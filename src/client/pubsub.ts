@@ -252,7 +252,7 @@ export class SubscriberHub {
       const args: Arg[] = names.slice(start, start + BATCH).map((name) => Buffer.from(name, "utf8"));
       const spec = knownCommand(command);
       const payload = encodeCommand(spec.name, spec.opening(args.length), args);
-      const details = new RequestDetails(spec.effect, NOT_BLOCKING, null, args.length);
+      const details = new RequestDetails<Request>(spec.effect, NOT_BLOCKING, null, args.length);
       const request = new Request(spec, args, payload, null, "subscribe", details);
       request.deadline = deadline;
       request.timeout = timeout;

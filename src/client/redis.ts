@@ -1,7 +1,6 @@
-import { backoffDelay } from "../base/backoff.ts";
-import { sleep } from "../base/clock.ts";
 import { ClosedError, OptionsError, ServerError } from "../base/errors.ts";
-import { resolveRetry, type NodeAddress, type RedisOptions } from "../base/options.ts";
+import type { NodeAddress } from "../base/addresses.ts";
+import { resolveRetry, type RedisOptions } from "../base/options.ts";
 import type { ClusterOptions } from "../base/topology-options.ts";
 import { validateDuration, validateObject, validateSignal } from "../base/validate.ts";
 import { buildCall } from "../commands/call.ts";
@@ -18,15 +17,15 @@ import { batchRequest } from "../commands/batch.ts";
 import { Chain, notHere } from "./chain.ts";
 import type { Commands } from "../commands/typings.generated.ts";
 import type { MultiChain, PipelineChain } from "./chain-types.ts";
-import { closeTimeout, ConnectionPool, type CloseOptions } from "./connection-pool.ts";
-import { Lease } from "./lease.ts";
+import { closeTimeout, ConnectionPool, type CloseOptions, type LeaseOptions } from "./connection-pool.ts";
+import { leaseOn, type Lease } from "./lease.ts";
 import type { BufferRedis } from "./buffer-redis.ts";
 import { openSubscription, SubscriberHub } from "./pubsub.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
 import { applySettings, defaultSettings, type CommandOptions, type CommandSettings } from "./settings.ts";
 import type { MessageListener, SubscribeOptions, Subscription, SubscriptionKind } from "./subscription.ts";
-import { runTransaction, type Transaction, type TransactionOptions, type TransactionResult } from "./transaction.ts";
+import { transact, type Transaction, type TransactionOptions, type TransactionResult } from "./transaction.ts";
 
 /** What a client does now, and has done since its start. */
 export interface RedisStats {
@@ -159,27 +158,20 @@ export class Redis implements AsyncDisposable {
   ): Promise<TransactionResult<T>> {
     validateObject("transaction", options, ["attempts"]);
     if (this.#shared.state !== "open") return this.refuse(closed("WATCH"));
-    const settings = this.#settings;
-    const { clock, topology, options: defaults } = this.#shared;
     const list = Array.isArray(keys) ? (keys as readonly Arg[]) : [keys as Arg];
-    const timeout = Math.min(defaults.acquireTimeout, settings.timeout);
-    const limits = { timeout, signal: settings.signal, role: "leased" } as const;
-    const until = clock.now() + settings.timeout;
-    for (let moves = 1; ; moves++) {
-      let lease: Lease | null = null;
-      try {
-        const pool = await topology.poolFor(list, limits);
-        lease = await pool.lease(limits, (own) => Lease.of(own, settings, clock));
-        return (await runTransaction(lease, list, body, options, clock)) as TransactionResult<T>;
-      } catch (error) {
-        // Nothing was applied, and the keys may be with another node now.
-        const pause = backoffDelay(defaults.retry, moves, clock.random());
-        if (!topology.learnFrom(error) || clock.now() + pause >= until) throw error;
-        await sleep(clock, pause);
-      } finally {
-        lease?.release();
-      }
-    }
+    return transact(this.#shared, this.#settings, list, body, options) as Promise<TransactionResult<T>>;
+  }
+
+  /**
+   * Leases a connection for exclusive use: to one node, of the `key` where one is given.
+   *
+   * @returns a lease in a clean session; give it back with `release()`, or let `await using` do it
+   * @throws PoolTimeoutError `ERR_POOL_TIMEOUT`, outcome not-sent
+   */
+  async lease(options: LeaseOptions & { readonly key?: Arg | undefined } = {}): Promise<Lease> {
+    const { key, ...rest } = validateObject("lease", options, ["key", "timeout", "signal"]) as typeof options;
+    if (this.#shared.state !== "open") return this.refuse(closed("a lease"));
+    return leaseOn(this.#shared, this.#settings, key === undefined ? [] : [key], rest);
   }
 
   /** Makes a function of a Lua script; see `ScriptOptions`. */

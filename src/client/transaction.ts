@@ -1,8 +1,11 @@
+import { backoffDelay } from "../base/backoff.ts";
 import { WatchError } from "../base/errors.ts";
 import { sleep, type Clock } from "../base/clock.ts";
 import type { Arg } from "../commands/spec.ts";
 import { Chain } from "./chain.ts";
-import type { Lease } from "./lease.ts";
+import type { Core } from "./core.ts";
+import { leaseOn, type Lease } from "./lease.ts";
+import type { CommandSettings } from "./settings.ts";
 import type { Commands } from "../commands/typings.generated.ts";
 import type { MultiChain, PipelineChain } from "./chain-types.ts";
 
@@ -36,7 +39,7 @@ const LONGEST_PAUSE = 20;
  *
  * @throws WatchError `ERR_WATCH` after the last attempt; nothing was applied
  */
-export async function runTransaction<T>(
+async function runTransaction<T>(
   lease: Lease,
   keys: readonly Arg[],
   body: (tx: Transaction) => T | Promise<T>,
@@ -63,6 +66,37 @@ export async function runTransaction<T>(
       }
     }
     await sleep(clock, clock.random() * Math.min(LONGEST_PAUSE, attempt));
+  }
+}
+
+/**
+ * Runs a transaction on a lease of the node that has its keys; from the start again when they are with another node by then.
+ *
+ * @throws OptionsError for keys that are not on one node
+ */
+export async function transact<T>(
+  core: Core,
+  settings: CommandSettings,
+  keys: readonly Arg[],
+  body: (tx: Transaction) => T | Promise<T>,
+  options: TransactionOptions,
+): Promise<unknown> {
+  const { clock, topology, options: defaults } = core;
+  const timeout = Math.min(defaults.acquireTimeout, settings.timeout);
+  const until = clock.now() + settings.timeout;
+  for (let moves = 1; ; moves++) {
+    let lease: Lease | null = null;
+    try {
+      lease = await leaseOn(core, settings, keys, { timeout });
+      return await runTransaction(lease, keys, body, options, clock);
+    } catch (error) {
+      // Nothing was applied.
+      const pause = backoffDelay(defaults.retry, moves, clock.random());
+      if (!topology.learnFrom(error) || clock.now() + pause >= until) throw error;
+      await sleep(clock, pause);
+    } finally {
+      lease?.release();
+    }
   }
 }
 

@@ -33,7 +33,7 @@ export function batchRequest(kind: "PIPELINE" | "MULTI", parts: readonly Request
   };
   const frame = FRAME[kind];
   const transform = kind === "MULTI" ? execResults(parts, watched) : pipelineResults(parts);
-  const details = new RequestDetails(effect, blockFor, parts, parts.length + frame.extra);
+  const details = new RequestDetails<Request>(effect, blockFor, parts, parts.length + frame.extra);
   return new Request(spec, [], joined(frame, parts), transform, spec.route, details);
 }
 

@@ -1,6 +1,5 @@
 import type { Payload } from "../base/transport.ts";
 import type { Reply } from "../protocol/reply.ts";
-import type { Request } from "./request.ts";
 import type { Effect } from "./spec.ts";
 
 /** `blockFor` of a command that does not block. */
@@ -24,13 +23,13 @@ export interface Cancellation {
   readonly goesElsewhere: boolean;
 }
 
-/** What only some requests have: it is kept apart, so that the many others stay small. */
-export class RequestDetails {
+/** What only some requests have: it is kept apart, so that the many others stay small. `Part` is a request. */
+export class RequestDetails<Part> {
   effect: Effect;
   /** How long the server may block, ms; 0 for ever; NOT_BLOCKING. */
   readonly blockFor: number;
   /** The commands of a pipeline or a MULTI block, which go and come back together; null for a single command. */
-  readonly parts: readonly Request[] | null;
+  readonly parts: readonly Part[] | null;
   /** How many replies the server gives to it. */
   slots: number;
   /** The command without what goes before it; null when nothing does. */
@@ -54,7 +53,7 @@ export class RequestDetails {
   constructor(
     effect: Effect,
     blockFor: number = NOT_BLOCKING,
-    parts: readonly Request[] | null = null,
+    parts: readonly Part[] | null = null,
     slots: number = 1,
   ) {
     this.effect = effect;

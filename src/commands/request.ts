@@ -63,7 +63,7 @@ export class Request {
   promise: Promise<unknown> | null = null;
   #resolve: ((value: unknown) => void) | null = null;
   #reject: ((reason: unknown) => void) | null = null;
-  #details: RequestDetails | null;
+  #details: RequestDetails<Request> | null;
 
   constructor(
     spec: CommandSpec,
@@ -71,7 +71,7 @@ export class Request {
     payload: Payload,
     transform: ReplyTransform | null,
     route: Route,
-    details: RequestDetails | null,
+    details: RequestDetails<Request> | null,
   ) {
     this.spec = spec;
     this.args = args;
@@ -337,8 +337,8 @@ export class Request {
     holder?.finished();
   }
 
-  #detailed(): RequestDetails {
-    return (this.#details ??= new RequestDetails(this.spec.effect));
+  #detailed(): RequestDetails<Request> {
+    return (this.#details ??= new RequestDetails<Request>(this.spec.effect));
   }
 }
 

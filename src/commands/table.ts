@@ -116,7 +116,7 @@ export class Command implements CommandSpec {
       if (rules.leasesWhenBlocking && wait !== NOT_BLOCKING) route = "lease";
     }
     const special = wait !== NOT_BLOCKING || effect !== this.effect;
-    const details = special ? new RequestDetails(effect, wait) : null;
+    const details = special ? new RequestDetails<Request>(effect, wait) : null;
     return new Request(this, args, payload, transformed ? transform : null, route, details);
   }
 

@@ -12,9 +12,9 @@ const LEAVING = 60_000;
 export interface NodePoolsParts {
   readonly clock: Clock;
   readonly maxTotalConnections: number;
-  dialler(options: ResolvedOptions): Dialler;
+  readonly dialler: (options: ResolvedOptions) => Dialler;
   /** Told when a node is in trouble: it cannot be reached, has ended a connection, or is silent. */
-  onTrouble(): void;
+  readonly onTrouble: () => void;
 }
 
 /** The pools of several nodes, under one budget. Nothing is dialled before it is needed. */

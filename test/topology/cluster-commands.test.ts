@@ -213,3 +213,17 @@ test("in the middle of a migration ASK and TRYAGAIN are followed, by every kind 
 async function primariesInOrder(): Promise<[ClusterNode, ClusterNode, ClusterNode]> {
   return [await cluster.primaryOf(0), await cluster.primaryOf(8000), await cluster.primaryOf(16383)];
 }
+
+test("a lease is to the node of its key", async () => {
+  for (const key of SPREAD) {
+    await redis.del(key); // a slot that was moved before is found again
+    await using lease = await redis.lease({ key, timeout: 1000 });
+    assert.equal(await lease.set(key, "leased"), "OK");
+    assert.equal(await lease.get(key), "leased");
+    const [other] = SPREAD.filter((each) => each !== key);
+    await assert.rejects(lease.get(other as string), { code: "MOVED", outcome: "rejected" });
+  }
+  await using anywhere = await redis.lease();
+  assert.equal(await anywhere.ping(), "PONG");
+  await assert.rejects(redis.lease({ kye: "a" } as never), { code: "ERR_OPTIONS" });
+});

@@ -2,7 +2,8 @@ import type { Clock } from "../../base/clock.ts";
 import { events } from "../../base/diagnostics.ts";
 import { ClosedError, CommandTimeoutError, ConnectError, ConnectionLostError, ServerError } from "../../base/errors.ts";
 import type { ResolvedCluster } from "../../base/topology-options.ts";
-import { nodeOf, type ResolvedOptions } from "../../base/options.ts";
+import { nodeOf } from "../../base/addresses.ts";
+import type { ResolvedOptions } from "../../base/options.ts";
 import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { slotOf, SLOTS } from "../../commands/slot.ts";
@@ -29,6 +30,7 @@ import { SlotTable } from "./slot-table.ts";
  */
 export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarget, ScanTarget {
   readonly clock: Clock;
+  readonly observer: RetryPolicy = { takeOver: (_request, error) => this.learnFrom(error) && false };
   readonly #options: ResolvedCluster;
   readonly #pools: NodePools;
   readonly #choice: ReadChoice;

@@ -15,8 +15,8 @@ export interface LookTarget {
   readonly clock: Clock;
   /** The nodes to ask, the most promising first. */
   candidates(): readonly NodePool[];
-  translate(told: TcpEndpoint): TcpEndpoint;
-  ownerOf(slot: number): string | undefined;
+  readonly translate: (told: TcpEndpoint) => TcpEndpoint;
+  readonly ownerOf: (slot: number) => string | undefined;
 }
 
 /**

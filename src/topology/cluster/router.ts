@@ -184,31 +184,8 @@ export class Router {
     const results: unknown[] = [];
     const failures: unknown[] = [];
     const work = [...groups].map(async ([pool, places]) => {
-      const batch = batchRequest(
-        "PIPELINE",
-        places.map((place) => parts[place] as Request),
-        false,
-      ).inherit(whole);
-      try {
-        const replies = (await pool.execute(batch)) as unknown[];
-        await Promise.all(
-          places.map(async (place, at) => {
-            results[place] = await this.#followed(parts[place] as Request, replies[at], whole);
-          }),
-        );
-      } catch (error) {
-        failures.push(error);
-        // What only reads is sent again although the pipeline as a whole may not be.
-        await Promise.all(
-          places.map(async (place) => {
-            results[place] = await this.#followed(
-              parts[place] as Request,
-              lostOf(error, parts[place] as Request),
-              whole,
-            );
-          }),
-        );
-      }
+      const failure = await this.#runGroup(whole, parts, pool, places, results);
+      if (failure !== null) failures.push(failure);
     });
     const alone = apart.map(async (place) => {
       const part = (parts[place] as Request).inherit(whole);
@@ -218,6 +195,29 @@ export class Router {
     // As on one server: where nothing came back, it is the pipeline that has failed.
     if (failures.length > 0 && results.every((result) => result instanceof Error)) throw failures[0];
     return results;
+  }
+
+  /** Puts the results of one node's commands into their places. @returns what the node failed with, or null */
+  async #runGroup(
+    whole: Request,
+    parts: readonly Request[],
+    pool: NodePool,
+    places: readonly number[],
+    results: unknown[],
+  ): Promise<unknown> {
+    const own = places.map((place) => parts[place] as Request);
+    let replies: unknown[];
+    let failure: unknown = null;
+    try {
+      replies = (await pool.execute(batchRequest("PIPELINE", own, false).inherit(whole))) as unknown[];
+    } catch (error) {
+      failure = error;
+      // What only reads is sent again although the pipeline as a whole may not be.
+      replies = own.map((part) => lostOf(error, part));
+    }
+    const settled = await Promise.all(own.map((part, index) => this.#followed(part, replies[index], whole)));
+    for (const [index, place] of places.entries()) results[place] = settled[index];
+    return failure;
   }
 
   /** A part that its node has sent elsewhere goes there by itself. */

@@ -1,4 +1,4 @@
-import { nodeOf } from "../../base/options.ts";
+import { nodeOf } from "../../base/addresses.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import { SLOTS } from "../../commands/slot.ts";
 import type { Reply, ReplyMap } from "../../protocol/reply.ts";
