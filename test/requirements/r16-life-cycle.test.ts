@@ -69,8 +69,11 @@ test("R16: closing while the server is out of reach, or before anything was open
 test("R16: a subscription that is waiting for its server to come back ends with its client at once", async () => {
   await using own = await startServer();
   const result = await runChild(
-    `const redis = new respool.Redis(process.env.URL, { reconnect: { minDelay: 20_000, maxDelay: 30_000 }, connectTimeout: 50 });
-     const lost = new Promise((resolve) => void redis.subscribe("news", () => undefined, { onGap: resolve }).then(() => redis.call("SHUTDOWN", "NOSAVE")).catch(() => undefined));
+    `const redis = new respool.Redis(process.env.URL, { reconnect: { minDelay: 20_000, maxDelay: 30_000 } });
+     let onGap;
+     const lost = new Promise((resolve) => (onGap = resolve));
+     await redis.subscribe("news", () => undefined, { onGap });
+     await redis.call("SHUTDOWN", "NOSAVE").catch(() => undefined);
      await lost;
      await new Promise((resolve) => setTimeout(resolve, 300));
      await redis.close({ timeout: 100 });
