@@ -39,6 +39,12 @@ const END_LIMIT = 8000;
 
 type Stop = () => Promise<void>;
 
+/** Ends something the first time, and never again. */
+function once(stop: Stop): Stop {
+  let stopped: Promise<void> | undefined;
+  return () => (stopped ??= stop());
+}
+
 /** Runs `work` again and again on each of so many workers, until it is stopped. */
 function workers(count: number, work: (turn: number) => Promise<unknown>): Stop {
   let running = true;
@@ -129,40 +135,49 @@ function isQuiet({ waiting, inFlight, queuedBytes, leased }: PoolStats): boolean
   return waiting + inFlight + queuedBytes + leased === 0;
 }
 
-async function play(row: FaultRow, situation: Situation, server: TestServer): Promise<number> {
+/**
+ * Plays one row in one situation, and leaves nothing behind, whatever becomes of it: what shares the server would fail, too.
+ *
+ * @returns the recovery time, ms
+ */
+export async function play(row: FaultRow, situation: Situation, server: TestServer): Promise<number> {
   row.before?.();
   const scene = await Scene.open(server, row);
   let stop: Stop = async () => undefined;
-  let isStopped = false;
+  const end = once(async () => row.end?.(scene));
   try {
-    const { oracle, pool } = scene;
-    stop = await begin(situation, scene);
+    stop = once(await begin(situation, scene));
     if (situation !== "idle") await sleep(20);
     await row.strike(scene);
     scene.nudge();
     await sleep(row.hold ?? 120);
     await untilFelt(row, scene);
-    await row.end?.(scene);
+    await end();
     await scene.proxy.heal();
     const took = await recovery(scene, scene.recoveryBound + (row.detect ?? 0));
-    isStopped = true;
     await stop();
-    await oracle.settled(END_LIMIT);
-    await scene.lend(row.capacity ?? pool.stats().maxConnections - 1);
-    await scene.agreesWithServer();
-    // The pool asks the server something of its own now and then.
-    await until(() => isQuiet(pool.stats()), { what: `nothing is left to do: ${JSON.stringify(pool.stats())}` });
-    row.felt?.(scene);
-    row.after?.(scene);
-    await scene.close();
-    using raw = await scene.raw();
-    assert.equal((await raw.clients()).length, 0, "a connection is left on the server");
-    await oracle.verify([raw], row);
+    await settle(row, scene);
     return took;
-  } finally {
-    await scene.dispose();
-    if (!isStopped) await stop();
+  } catch (error) {
+    await Promise.allSettled([end(), scene.dispose().then(stop)]);
+    throw error;
   }
+}
+
+/** Holds what the scene has come to against the promises. */
+async function settle(row: FaultRow, scene: Scene): Promise<void> {
+  const { oracle, pool } = scene;
+  await oracle.settled(END_LIMIT);
+  await scene.lend(row.capacity ?? pool.stats().maxConnections - 1);
+  await scene.agreesWithServer();
+  // The pool asks the server something of its own now and then.
+  await until(() => isQuiet(pool.stats()), { what: `nothing is left to do: ${JSON.stringify(pool.stats())}` });
+  row.felt?.(scene);
+  row.after?.(scene);
+  await scene.close();
+  using raw = await scene.raw();
+  await until(async () => (await raw.clients()).length === 0, { what: "no connection is left on the server" });
+  await oracle.verify([raw], row);
 }
 
 /**
