@@ -64,6 +64,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #transport: Transport | null = null;
   #state: ConnectionState = "opening";
   #flushScheduled = false;
+  /** Commands of the library's own that are not settled. */
+  #own = 0;
   /** Commands until the next check of the order. */
   #untilCheck = 0;
   #full = false;
@@ -88,6 +90,11 @@ export class Connection implements Executor, TransportListener, ReplySink {
   /** Commands on it, written or not, tombstones included. */
   get outstanding(): number {
     return this.#queue.size;
+  }
+
+  /** Those of them that callers have sent. */
+  get callers(): number {
+    return this.#queue.size - this.#own;
   }
 
   /** Replies it has had. */
@@ -143,6 +150,14 @@ export class Connection implements Executor, TransportListener, ReplySink {
     return promise;
   }
 
+  /** Queues a started request of the library's own, which takes no place from the callers'. */
+  executeOwn(request: Request): void {
+    this.#own++;
+    const over = (): number => this.#own--;
+    request.promise?.then(over, over);
+    this.enqueue(request);
+  }
+
   /** Queues a started request for this turn's write. */
   enqueue(request: Request): void {
     if (request.isOver) return;
@@ -169,7 +184,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #checkOrder(): void {
     this.#untilCheck = this.#order.interval;
     if (!this.#order.mayProbe) return;
-    this.#queue.push(this.#order.makeProbe(this.#clock.random(), this.#clock.coarseNow(), this.#socketTimeout));
+    this.executeOwn(this.#order.makeProbe(this.#clock.random(), this.#clock.coarseNow(), this.#socketTimeout));
   }
 
   /** Settles as soon as nothing is outstanding, or when the connection ends. */

@@ -51,8 +51,7 @@ export class OrderCheck {
     probe.timeout = timeout;
     probe.deadline = now + timeout;
     this.#probe = probe;
-    // Its promise is nobody's.
-    probe.start().catch(() => {});
+    void probe.start();
     return probe;
   }
 

@@ -52,6 +52,13 @@ export class Lanes {
     return outstanding;
   }
 
+  /** Those of them that callers have sent. */
+  get callers(): number {
+    let callers = this.#pending.size;
+    for (const entry of this.#roster.lanes) callers += entry.live.callers;
+    return callers;
+  }
+
   /** Replies that the lanes of now have had. */
   get answered(): number {
     let answered = 0;

@@ -18,7 +18,7 @@ export interface RunSource {
   left(): void;
   release(entry: Entry): void;
   /** Runs a command on a lane, also while the pool is closing. */
-  executeUrgent(request: Request): Promise<unknown>;
+  executeOwn(request: Request): Promise<unknown>;
   runEnded(run: LeasedRun): void;
 }
 
@@ -117,7 +117,7 @@ export class LeasedRun implements Waiter, RequestHolder {
       command.timeout = options.socketTimeout;
       this.#asking = true;
       try {
-        await this.#source.executeUrgent(command);
+        await this.#source.executeOwn(command);
       } catch (error) {
         if (error instanceof ServerError) break; // not allowed: nothing more can be done than to give the connection up
         this.#stray ||= !(error instanceof RedisError) || error.outcome === "unknown";

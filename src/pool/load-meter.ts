@@ -1,11 +1,16 @@
 import { buildCall } from "../commands/call.ts";
-import type { Executor } from "../commands/request.ts";
+import type { Request } from "../commands/request.ts";
 import type { LoadSample } from "./advice.ts";
 import { LaneTuner } from "./lane-tuner.ts";
 import type { Counters } from "./stats.ts";
 
 /** Shortest span that a rate is taken from, ms. */
 const SPAN = 500;
+
+/** Whatever runs a command of the library's own. */
+export interface OwnExecutor {
+  executeOwn(request: Request): Promise<unknown>;
+}
 
 /** What the pool holds at the moment of a sample. */
 export interface Holdings {
@@ -52,13 +57,13 @@ export class LoadMeter {
   }
 
   /** Asks the server, once, how many clients it takes; users without that right simply get advice without it. */
-  async askServer(executor: Executor): Promise<void> {
+  async askServer(via: OwnExecutor): Promise<void> {
     this.#asked = true;
     const request = buildCall("INFO", ["clients"]);
-    // It has no hurry: under load it would else be refused for its wait, and it is asked only once.
+    // It has no hurry, and is asked only once.
     request.timeout = Infinity;
     try {
-      const info = String(await executor.execute(request));
+      const info = String(await via.executeOwn(request));
       this.#maxClients = numberIn(info, "maxclients");
       this.#connectedClients = numberIn(info, "connected_clients");
     } catch {

@@ -115,12 +115,14 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     return promise;
   }
 
-  /** Runs one of the pool's own commands on a lane: while closing, too, for what is closed must be let go of. */
-  executeUrgent(request: Request): Promise<unknown> {
+  /** Runs one of the pool's own commands on a lane: while closing, too, for what is closed must be let go of. No limit refuses it. */
+  executeOwn(request: Request): Promise<unknown> {
     const promise = request.start();
     this.#startTicking();
+    const lane = this.#lanes.pick();
     if (this.#state === "closed") request.fail(this.#ended(request));
-    else this.#share(request);
+    else if (lane === null) this.#waitForLane(request);
+    else lane.executeOwn(request);
     return promise;
   }
 
@@ -136,24 +138,24 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
 
   #share(request: Request): void {
     const queuedBytes = this.#lanes.queuedBytes + this.#waitingBytes + request.bytes;
-    const refusal = this.#admission.refusal(request, this.#lanes.outstanding, queuedBytes);
+    const refusal = this.#admission.refusal(request, this.#lanes.callers, queuedBytes);
     if (refusal !== null) {
       this.#refuse(request, refusal);
       return;
     }
     const lane = this.#lanes.pick();
-    if (lane !== null) {
-      lane.enqueue(request);
-      return;
-    }
+    if (lane === null) this.#waitForLane(request);
+    else lane.enqueue(request);
+  }
+
+  #waitForLane(request: Request): void {
     this.#lanes.wait(request);
     this.#supply.balance();
   }
 
   /** Whether the only lane can take a command; where not, the slow way finds out why. */
   #mayJoin(lane: Connection, request: Request): boolean {
-    const queuedBytes = lane.queuedBytes + this.#waitingBytes + request.bytes;
-    return this.#admission.admits(request, lane.outstanding, queuedBytes);
+    return this.#admission.admits(request, lane.callers, lane.queuedBytes + this.#waitingBytes + request.bytes);
   }
 
   #refuse(request: Request, error: QueueFullError): void {

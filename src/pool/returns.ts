@@ -72,7 +72,7 @@ export class Returns {
     const { clock, meter, supply } = this.#parts;
     this.asksNext = false;
     supply.roster.moveTo(entry, "repairing", clock.now());
-    await meter.askServer({ execute: (request) => this.#parts.executeOn(entry, request) });
+    await meter.askServer({ executeOwn: (request) => this.#parts.executeOn(entry, request) });
     this.checked(entry);
   }
 }

@@ -1,8 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { ResolvedOptions } from "../base/options.ts";
-import type { Executor } from "../commands/request.ts";
 import { adviseSize, type SizingAdvice } from "./advice.ts";
-import { LoadMeter, type Holdings } from "./load-meter.ts";
+import { LoadMeter, type Holdings, type OwnExecutor } from "./load-meter.ts";
 import type { Counters } from "./stats.ts";
 import type { Supply } from "./supply.ts";
 
@@ -30,13 +29,13 @@ export class Sizing {
   }
 
   /** Takes a sample, and acts on it. */
-  round(executor: Executor): void {
+  round(via: OwnExecutor): void {
     const { supply } = this.#parts;
     const { lanes, roster } = supply;
     const full = roster.lanes.some((entry) => entry.live.isFull);
     const wanted = this.meter.sample(this.#holdings(), { lanes: lanes.active, outstanding: lanes.outstanding, full });
     supply.adjustLanes(wanted);
-    if (this.meter.wantsServerLimit && lanes.active > 0) void this.meter.askServer(executor);
+    if (this.meter.wantsServerLimit && lanes.active > 0) void this.meter.askServer(via);
   }
 
   advise(): SizingAdvice {
