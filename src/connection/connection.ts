@@ -64,8 +64,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #transport: Transport | null = null;
   #state: ConnectionState = "opening";
   #flushScheduled = false;
-  /** Commands of the library's own that are not settled. */
-  #own = 0;
+  /** The library's own commands that are not settled. */
+  readonly #own = new Set<Request>();
   /** Commands until the next check of the order. */
   #untilCheck = 0;
   #full = false;
@@ -94,7 +94,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   /** Those of them that callers have sent. */
   get callers(): number {
-    return this.#queue.size - this.#own;
+    return this.#queue.size - this.#own.size;
   }
 
   /** Replies it has had. */
@@ -152,8 +152,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   /** Queues a started request of the library's own, which takes no place from the callers'. */
   executeOwn(request: Request): void {
-    this.#own++;
-    const over = (): number => this.#own--;
+    this.#own.add(request);
+    const over = (): boolean => this.#own.delete(request);
     request.promise?.then(over, over);
     this.enqueue(request);
   }
@@ -201,21 +201,23 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   /**
    * Ends what is late: commands past their deadline, or the whole connection when the server is silent for too long.
-   * @returns how many commands ran out of time
+   * @returns how many commands of callers ran out of time
    */
   expire(now: number): number {
     let expired = 0;
+    let ofCallers = 0;
     // A turn that began behind the timers: they come before its end does, and would find its commands late.
     if (this.#flushScheduled) this.#endTurn();
     this.#queue.expire(now, (request) => {
       expired++;
+      if (!this.#own.has(request)) ofCallers++;
       // Its stack would say nothing of the call, and after an outage there are tens of thousands.
       request.cancel(withoutStack(() => timeoutError(request, this.node)));
     });
     if (this.silence(now) >= this.#socketTimeout) this.close("socket-timeout");
     // They hold no place while the socket is full.
     if (expired > 0) this.sweep();
-    return expired;
+    return ofCallers;
   }
 
   /** Forgets commands that were settled before they were written, so that they hold no place. */
@@ -301,10 +303,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     // A batch too, wherever it runs: its EXEC ends the WATCH of a lease.
     if (request.route !== "share" || request.parts !== null) {
       if (request === this.#order.probe && !this.#order.passes(reply)) {
-        this.close(
-          "order",
-          new ProtocolError("a reply was missing, or one too many: they belong to no command any more"),
-        );
+        this.close("order", new ProtocolError("a reply was missing, or one too many: their order is lost"));
         return;
       }
       // A batch only once it is whole: its commands are looked at together.

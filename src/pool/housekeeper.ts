@@ -3,6 +3,7 @@ import { events } from "../base/diagnostics.ts";
 import type { Credentials, CredentialsProvider, ResolvedOptions } from "../base/options.ts";
 import { buildCall } from "../commands/call.ts";
 import type { Request } from "../commands/request.ts";
+import type { Connection } from "../connection/connection.ts";
 import type { CloseReason } from "../connection/lost.ts";
 import { reauthenticate } from "../connection/handshake.ts";
 import type { Entry, Roster } from "./roster.ts";
@@ -17,8 +18,8 @@ export interface House {
   readonly clock: Clock;
   readonly options: ResolvedOptions;
   readonly roster: Roster;
-  /** Runs a command on the connection of an entry, within its deadline. */
-  executeOn(entry: Entry, request: Request): Promise<unknown>;
+  /** Runs a command of the pool's own on this connection, within its deadline. */
+  executeOwn(request: Request, connection: Connection): Promise<unknown>;
   /** Replaces a lane by a fresh one, before the old one ends. */
   renewLane(entry: Entry): void;
   /** An entry was checked for life and may be lent again. */
@@ -125,7 +126,7 @@ export class Housekeeper {
     const { clock, options } = this.#house;
     request.timeout = options.socketTimeout;
     request.deadline = clock.now() + options.socketTimeout;
-    await this.#house.executeOn(entry, request);
+    await this.#house.executeOwn(request, entry.live);
   }
 
   /** Does something on a connection that nobody has for himself; one that is idle is not lent meanwhile. */

@@ -78,7 +78,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
       supply: this.#supply,
       counters: this.#counters,
       meter: this.#sizing.meter,
-      executeOn: (entry, request) => this.executeOn(entry, request),
+      executeOwn: (request, connection) => this.executeOwn(request, connection),
     });
     this.#onTrouble = parts.onTrouble ?? null;
     if (this.options.minConnections > 0) {
@@ -115,14 +115,13 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     return promise;
   }
 
-  /** Runs one of the pool's own commands on a lane: while closing, too, for what is closed must be let go of. No limit refuses it. */
-  executeOwn(request: Request): Promise<unknown> {
+  /** Runs one of the pool's own commands: while closing, too, for what is closed must be let go of. No limit refuses it. */
+  executeOwn(request: Request, connection: Connection | null = this.#lanes.pick()): Promise<unknown> {
     const promise = request.start();
     this.#startTicking();
-    const lane = this.#lanes.pick();
     if (this.#state === "closed") request.fail(this.#ended(request));
-    else if (lane === null) this.#waitForLane(request);
-    else lane.executeOwn(request);
+    else if (connection === null) this.#waitForLane(request);
+    else connection.executeOwn(request);
     return promise;
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Request } from "../commands/request.ts";
+import type { Connection } from "../connection/connection.ts";
 import { cleanUp } from "../connection/handshake.ts";
 import type { CloseReason } from "../connection/lost.ts";
 import type { LoadMeter } from "./load-meter.ts";
@@ -15,7 +16,7 @@ export interface ReturnsParts {
   readonly supply: Supply;
   readonly counters: Counters;
   readonly meter: LoadMeter;
-  executeOn(entry: Entry, request: Request): Promise<unknown>;
+  executeOwn(request: Request, connection: Connection): Promise<unknown>;
 }
 
 /** Takes back what was leased: a connection is lent again, repaired first, or ended for a reason. */
@@ -72,7 +73,7 @@ export class Returns {
     const { clock, meter, supply } = this.#parts;
     this.asksNext = false;
     supply.roster.moveTo(entry, "repairing", clock.now());
-    await meter.askServer({ executeOwn: (request) => this.#parts.executeOn(entry, request) });
+    await meter.askServer({ executeOwn: (request) => this.#parts.executeOwn(request, entry.live) });
     this.checked(entry);
   }
 }
