@@ -177,7 +177,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   /** Whether many share it: then it is checked now and then that replies belong to their commands. */
   share(on: boolean): void {
-    this.#order.watch(on);
+    this.#order.watch(on, this.#clock.coarseNow());
     this.#untilCheck = this.#order.interval;
   }
 
@@ -250,6 +250,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   onData(chunk: Buffer, length: number): void {
     if (this.#state === "closed") return;
     this.#lastReadAt = this.#clock.coarseNow();
+    if (this.#order.isOld(this.#lastReadAt)) this.#untilCheck = 1;
     try {
       this.#decoder.write(chunk, length);
     } catch (error) {

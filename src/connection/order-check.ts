@@ -8,6 +8,8 @@ import { ServerError } from "../base/errors.ts";
  * has given that many callers each other's replies. It costs one ECHO for them all.
  */
 const EVERY = 512;
+/** So long after the latest check the next command is followed by one, ms: where commands are few, 512 of them would be minutes. */
+const OLD = 1000;
 /** A whole number that no connection comes to: what is counted down must not be Infinity, which would be an object. */
 const NEVER = 2 ** 30;
 
@@ -20,6 +22,7 @@ export class OrderCheck {
   #probe: Request | null = null;
   #word = "";
   #watched = false;
+  #checkedAt = 0;
 
   /** The ECHO that is on its way. */
   get probe(): Request | null {
@@ -27,13 +30,19 @@ export class OrderCheck {
   }
 
   /** Begins to check, for a connection that many share; or ends it, for one that somebody has alone. */
-  watch(on: boolean): void {
+  watch(on: boolean, now: number): void {
     this.#watched = on;
+    this.#checkedAt = now;
   }
 
   /** How many commands there are to be before the next ECHO. */
   get interval(): number {
     return this.#watched ? EVERY : NEVER;
+  }
+
+  /** Whether the latest check is long ago. */
+  isOld(now: number): boolean {
+    return this.#watched && now - this.#checkedAt > OLD;
   }
 
   /** Whether an ECHO may be sent now. */
@@ -44,6 +53,7 @@ export class OrderCheck {
 
   /** The ECHO, with what it must answer. `random` in [0, 1) makes it a word that no data holds. */
   makeProbe(random: number, now: number, timeout: number): Request {
+    this.#checkedAt = now;
     this.#word = `respool:${random.toString(36).slice(2)}`;
     const call = buildCall("ECHO", [this.#word]);
     // Its route is that of few commands: the connection looks for it among those only.

@@ -9,7 +9,7 @@ import { sharedServer } from "../support/server.ts";
 
 /*
  * Redis numbers neither commands nor replies. Where a server, or a proxy in between, sends one too many or too few, every later caller
- * would get somebody else's data. An ECHO after every 512 commands, and after anything odd, finds that.
+ * would get somebody else's data. An ECHO after every 512 commands, or a second, and after anything odd, finds that.
  */
 
 const server = sharedServer();
@@ -132,6 +132,35 @@ test("a connection of one's own gets no command beside one's own", async () => {
   await Promise.all(Array.from({ length: 1000 }, () => lease.set("a", "b")));
   assert.ok(!seen.includes("ECHO"));
 });
+
+for (const perSecond of [1, 20]) {
+  test(`at ${perSecond} pairs of commands a second the order is checked about once a second`, async () => {
+    const world = new SimulatedWorld(1);
+    const simulated = world.startServer("simulated:6379");
+    let checks = 0;
+    simulated.onExecute = ([name]) => {
+      if (name === "ECHO") checks++;
+    };
+    const pool = new ConnectionPool({ host: "simulated", port: 6379, environment: world, healthCheckInterval: 0 });
+    const redis = new Redis({ pool }).with({ retry: false });
+    const wrong: string[] = [];
+    const call = async (key: string): Promise<void> => {
+      const reply = redis.set(key, key).then(() => redis.get(key));
+      reply.then(
+        (value) => value === key || wrong.push(key),
+        () => {},
+      );
+      await world.pass(1000 / perSecond);
+    };
+    for (let nth = 0; nth < 20 * perSecond; nth++) await call(`before ${nth}`);
+    assert.ok(checks >= 9 && checks <= 21, `${checks} in 20 s`);
+    for (const session of simulated.sessions.values()) session.answers = "skip"; // as if the next reply was lost
+    for (let nth = 0; nth < 10 * perSecond; nth++) await call(`behind ${nth}`);
+    assert.equal(pool.stats().closedBecause.order, 1);
+    assert.ok(wrong.length <= 2 * perSecond, `${wrong.length} wrong replies`);
+    pool.destroy();
+  });
+}
 
 test("a check that could not be written in its time is made again later", async () => {
   const world = new SimulatedWorld(1);
