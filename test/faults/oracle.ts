@@ -28,6 +28,8 @@ interface Effect {
 /** The step of the library's clock, and what timers and a busy machine may add, ms. */
 const LATENESS = 20 + 100;
 const SAMPLE = 4;
+/** A sample so much later is a stall, ms. */
+const STALL = 5;
 const READ_KEYS = 10;
 
 /** Rejections that nobody handled, of the whole process. */
@@ -52,10 +54,12 @@ export class Oracle implements Disposable {
   readonly #prefix: string;
   readonly #pool: ConnectionPool;
   readonly #effects: Effect[] = [];
-  readonly #running = new Set<string>();
+  /** When each operation that is under way was begun. */
+  readonly #running = new Map<string, number>();
   readonly #sampler: NodeJS.Timeout;
   #sampledAt = performance.now();
-  #longestStall = 0;
+  #stalled = 0;
+  #longest = 0;
   #firstForeign = "";
   #serial = 0;
 
@@ -71,9 +75,15 @@ export class Oracle implements Disposable {
     await raw.command("MSET", ...pairs.flat());
   }
 
-  /** Time that the event loop was busy elsewhere, at most, ms. */
-  get longestStall(): number {
-    return this.#longestStall;
+  /** Time that the event loop was busy elsewhere, in sum, ms. */
+  get stalled(): number {
+    return this.#stalled;
+  }
+
+  /** The longest that any operation has taken so far, those under way included, ms. */
+  get longest(): number {
+    const now = performance.now();
+    return Math.max(this.#longest, ...[...this.#running.values()].map((began) => now - began));
   }
 
   problem(text: string): void {
@@ -83,8 +93,10 @@ export class Oracle implements Disposable {
   /** Runs an operation that has to settle within `limit` ms, and, if with an error, with one that tells its outcome. */
   async perform<T>(what: string, limit: number, run: () => Promise<T>): Promise<Result<T>> {
     const name = `${what} (${++this.#serial})`;
+    this.#sample();
+    const { stalled } = this;
     const began = performance.now();
-    this.#running.add(name);
+    this.#running.set(name, began);
     let ending: Ending = "acknowledged";
     let value: T | undefined;
     try {
@@ -95,7 +107,8 @@ export class Oracle implements Disposable {
     this.#running.delete(name);
     const took = performance.now() - began;
     this.#sample();
-    if (took > limit + LATENESS + 2 * this.#longestStall)
+    this.#longest = Math.max(this.#longest, took);
+    if (took > limit + LATENESS + this.stalled - stalled)
       this.problem(`${name} took ${Math.round(took)} ms, its limit was ${limit}`);
     this.endings[ending]++;
     return { ending, value };
@@ -146,7 +159,7 @@ export class Oracle implements Disposable {
     const deadline = performance.now() + limit;
     while (this.#running.size > 0) {
       if (performance.now() > deadline) {
-        this.problem(`never settled: ${[...this.#running].slice(0, 5).join(", ")}`);
+        this.problem(`never settled: ${[...this.#running.keys()].slice(0, 5).join(", ")}`);
         return;
       }
       await new Promise((resolve) => setTimeout(resolve, 5));
@@ -209,7 +222,8 @@ export class Oracle implements Disposable {
 
   #sample(): void {
     const now = performance.now();
-    this.#longestStall = Math.max(this.#longestStall, now - this.#sampledAt - SAMPLE);
+    const late = now - this.#sampledAt - SAMPLE;
+    if (late > STALL) this.#stalled += late;
     this.#sampledAt = now;
     try {
       const stats = this.#pool.stats();

@@ -104,13 +104,15 @@ async function begin(situation: Situation, scene: Scene): Promise<Stop> {
 /** The time until a write succeeds, ms. */
 export async function recovery(scene: Scene, bound: number): Promise<number> {
   const { oracle, redis } = scene;
+  const { stalled } = oracle;
   const began = performance.now();
   const view = redis.with({ timeout: bound + SLACK });
   for (;;) {
     const ending = await oracle.increment(view, bound + SLACK);
     const took = performance.now() - began;
-    if (ending === "acknowledged" || took > bound + SLACK + 2 * oracle.longestStall) {
-      if (took > bound + SLACK + 2 * oracle.longestStall)
+    const isLate = took > bound + SLACK + oracle.stalled - stalled;
+    if (ending === "acknowledged" || isLate) {
+      if (isLate)
         oracle.problem(`the first success came ${Math.round(took)} ms after the fault, the bound is ${bound}`);
       return took;
     }
