@@ -4,7 +4,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { ConnectionPool, OptionsError, type Lease } from "../../src/index.ts";
 import { sharedServer } from "../support/server.ts";
 import { ABORTED } from "./oracle.ts";
-import { assertUnharmed, faultTests, recovery } from "./play.ts";
+import { assertStruck, assertUnharmed, faultTests, recovery } from "./play.ts";
 import { report } from "./report.ts";
 import { PATIENT, Scene, type SceneOptions } from "./scene.ts";
 
@@ -71,15 +71,19 @@ faultTests(
     name: "the clock jumps, back and forth by years",
     what: "nothing depends on the time of day",
     client: PATIENT,
-    strike: () => {
+    strike: (scene) => {
       let offset = 0;
-      const timer = setInterval(() => (offset = offset > 0 ? -1e11 : 1e11), 10);
+      const timer = setInterval(() => {
+        offset = offset > 0 ? -1e11 : 1e11;
+        if (Math.abs(Date.now() - realNow()) > 1e10) scene.struck++;
+      }, 10);
       Date.now = () => realNow() + offset;
       setTimeout(() => clearInterval(timer), 110);
     },
     end: () => {
       Date.now = realNow;
     },
+    felt: assertStruck,
     after: assertUnharmed,
   },
   server,
@@ -161,7 +165,8 @@ faultTests(
     name: "an argument that cannot be encoded",
     what: "its command is refused before anything of it is sent; the commands around it are whole",
     client: PATIENT,
-    strike: async ({ oracle, redis, commandTimeout }) => {
+    strike: async (scene) => {
+      const { oracle, redis, commandTimeout } = scene;
       const hostile = { toString: () => assert.fail("never asked") } as unknown as string;
       for (let turn = 0; turn < 20; turn++) {
         const around = [oracle.increment(redis, commandTimeout)];
@@ -171,10 +176,12 @@ faultTests(
         around.push(oracle.batch(redis, commandTimeout, "pipeline", 2));
         const error = await refused;
         assert.ok(error instanceof OptionsError && error.outcome === "not-sent", String(error));
+        scene.struck++;
         await Promise.all(around);
       }
       assert.equal(await redis.exists("fault:bad"), 0);
     },
+    felt: (scene) => assertStruck(scene, 20),
     after: assertUnharmed,
   },
   server,
@@ -215,9 +222,11 @@ faultTests(
     name: "leases given back twice",
     what: "the second time does nothing: no connection is lent to two, no place is freed twice",
     client: PATIENT,
-    strike: async ({ oracle, pool, commandTimeout }) => {
+    strike: async (scene) => {
+      const { oracle, pool, commandTimeout } = scene;
       for (let turn = 0; turn < 10; turn++) {
         const first = await pool.lease();
+        const id = await first.client.id();
         first.release();
         const second = await pool.lease();
         first.release();
@@ -225,6 +234,8 @@ faultTests(
         first.release();
         const [a, b] = await Promise.all([second.client.id(), third.client.id()]);
         assert.notEqual(a, b);
+        // What is given back twice was lent to another meanwhile.
+        if (a === id || b === id) scene.struck++;
         await assert.rejects(first.get("k"), { code: "ERR_CLOSED", outcome: "not-sent" });
         await Promise.all([oracle.increment(second, commandTimeout), oracle.increment(third, commandTimeout)]);
         second.release();
@@ -232,6 +243,7 @@ faultTests(
         second.release();
       }
     },
+    felt: assertStruck,
     after: assertUnharmed,
   },
   server,

@@ -1,5 +1,5 @@
 import { sharedServer } from "../support/server.ts";
-import { assertClosed, assertUnharmed, faultTests, isWork } from "./play.ts";
+import { assertClosed, assertStruck, assertUnharmed, assertWaited, faultTests, isWork } from "./play.ts";
 import { PATIENT, type Scene } from "./scene.ts";
 
 const server = sharedServer();
@@ -76,7 +76,8 @@ faultTests(
     name: "every byte alone",
     what: "nothing but time is lost",
     client: PATIENT,
-    strike: ({ proxy }) => void proxy.inject("split"),
+    strike: ({ proxy, injected }) => void injected.push(proxy.inject("split")),
+    felt: (scene) => assertStruck(scene, 200),
     after: assertUnharmed,
   },
   server,
@@ -91,6 +92,7 @@ faultTests(
     client: PATIENT,
     hold: 250,
     strike: ({ proxy }) => void proxy.inject("delay", { ms: 40, jitter: 40 }),
+    felt: (scene) => assertWaited(scene, 80), // there and back
     after: assertUnharmed,
   },
   server,

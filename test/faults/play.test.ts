@@ -23,6 +23,7 @@ for (const situation of SITUATIONS) {
       client: PATIENT,
       strike: () => assert.fail("no injection"),
       end: () => void ended++,
+      felt: () => undefined,
     };
     await assert.rejects(play(row, situation, server()), /no injection/);
     assert.equal(ended, 1);

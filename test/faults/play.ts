@@ -25,8 +25,8 @@ export interface FaultRow extends ReportedFault, SceneOptions {
   strike(scene: Scene): void | Promise<void>;
   /** Ends it; the proxy's faults end by themselves. */
   end?(scene: Scene): void | Promise<void>;
-  /** Asserts that the fault was felt. */
-  felt?(scene: Scene): void;
+  /** Asserts that the fault was felt: else a test of "nothing happens" holds where nothing was injected. */
+  felt(scene: Scene): void;
   /** Asserts what is to be seen when all is over. */
   after?(scene: Scene): void;
 }
@@ -124,7 +124,7 @@ export async function recovery(scene: Scene, bound: number): Promise<number> {
 async function untilFelt(row: FaultRow, scene: Scene): Promise<void> {
   for (const deadline = performance.now() + END_LIMIT; performance.now() < deadline;) {
     try {
-      row.felt?.(scene);
+      row.felt(scene);
       return;
     } catch {
       await sleep(50);
@@ -174,7 +174,7 @@ async function settle(row: FaultRow, scene: Scene): Promise<void> {
   await scene.agreesWithServer();
   // The pool asks the server something of its own now and then.
   await until(() => isQuiet(pool.stats()), { what: `nothing is left to do: ${JSON.stringify(pool.stats())}` });
-  row.felt?.(scene);
+  row.felt(scene);
   row.after?.(scene);
   await scene.close();
   using raw = await scene.raw();
@@ -213,6 +213,17 @@ export function assertClosed(scene: Scene, ...reasons: readonly string[]): void 
     reasons.some((reason) => (closed[reason] ?? 0) > 0),
     `no connection ended because of ${reasons.join(" or ")}, but ${JSON.stringify(closed)}`,
   );
+}
+
+/** Asserts that each of the faults that the scene has injected struck so often at least, or, without any, the test's own. */
+export function assertStruck({ injected, struck }: Scene, least = 1): void {
+  for (const fault of injected) assert.ok(fault.hits >= least, `${fault.kind} struck ${fault.hits} times`);
+  if (injected.length === 0) assert.ok(struck >= least, `the fault struck ${struck} times`);
+}
+
+/** Asserts that somebody had to wait for so long, ms. */
+export function assertWaited({ oracle }: Scene, least: number): void {
+  assert.ok(oracle.longest >= least, `nobody waited for longer than ${oracle.longest.toFixed(0)} ms`);
 }
 
 /** Asserts that nobody noticed anything. */

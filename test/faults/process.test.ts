@@ -5,7 +5,7 @@ import { test } from "node:test";
 import type { TestServer } from "../../src/testing/index.ts";
 import { sharedServer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
-import { assertClosed, assertUnharmed, faultTests } from "./play.ts";
+import { assertClosed, assertUnharmed, assertWaited, faultTests } from "./play.ts";
 import { report } from "./report.ts";
 import { PATIENT, type Scene } from "./scene.ts";
 
@@ -23,6 +23,7 @@ faultTests(
     hold: 300,
     strike: (scene) => scene.server.pause(),
     end: (scene) => scene.server.resume(),
+    felt: (scene) => assertWaited(scene, 250),
     after: assertUnharmed,
   },
   server,

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { sharedServer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
-import { assertClosed, assertUnharmed, faultTests, isWork, SITUATIONS } from "./play.ts";
+import { assertClosed, assertStruck, assertUnharmed, faultTests, isWork, SITUATIONS } from "./play.ts";
 import { PATIENT } from "./scene.ts";
 
 const server = sharedServer();
@@ -14,16 +14,17 @@ faultTests(
     name: "unsolicited pushes",
     what: "they take nobody's reply, between any two replies",
     client: PATIENT,
-    strike: ({ proxy }) => {
+    strike: ({ proxy, injected }) => {
       for (const items of [
         ["invalidate", ["k"]],
         ["message", "ch", "hello"],
         ["sunsubscribe", "ch", 0],
       ])
-        proxy.inject("push", { items, command: isWork });
-      proxy.inject("push", { items: ["invalidate", null] });
-      proxy.inject("push", { items: ["server-cpu-usage", 42], after: 50 });
+        injected.push(proxy.inject("push", { items, command: isWork }));
+      injected.push(proxy.inject("push", { items: ["invalidate", null] }));
+      injected.push(proxy.inject("push", { items: ["server-cpu-usage", 42], after: 50 }));
     },
+    felt: assertStruck,
     after: assertUnharmed,
   },
   server,

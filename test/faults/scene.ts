@@ -8,7 +8,7 @@ import {
   Redis,
   type RedisOptions,
 } from "../../src/index.ts";
-import { startFaultProxy, type FaultProxy, type TestServer } from "../../src/testing/index.ts";
+import { startFaultProxy, type Fault, type FaultProxy, type TestServer } from "../../src/testing/index.ts";
 import { connectRaw, type RawClient } from "../support/raw-client.ts";
 import { until } from "../support/wait.ts";
 import { Oracle } from "./oracle.ts";
@@ -67,6 +67,10 @@ export class Scene {
   readonly connectFailures: Map<string, number> = new Map();
   /** How often commands were sent again, by code. */
   readonly retries: Map<string, number> = new Map();
+  /** Faults of the proxy whose hits are counted. */
+  readonly injected: Fault[] = [];
+  /** How often another kind of fault was there: counted by the test. */
+  struck = 0;
   readonly #resourcesBefore: number;
 
   static async open(server: TestServer, options: SceneOptions = {}): Promise<Scene> {

@@ -5,7 +5,7 @@ import type { Lease, RedisOptions } from "../../src/index.ts";
 import { connectRaw, type RawClient } from "../support/raw-client.ts";
 import { sharedServer } from "../support/server.ts";
 import { until } from "../support/wait.ts";
-import { assertClosed, assertUnharmed, faultTests } from "./play.ts";
+import { assertClosed, assertUnharmed, assertWaited, faultTests } from "./play.ts";
 import { PATIENT, type Scene } from "./scene.ts";
 
 const server = sharedServer();
@@ -302,7 +302,9 @@ faultTests(
     what: "everything waits and gets its reply; no connection is lost",
     client: PATIENT,
     hold: 250,
-    strike: (scene) => tell(scene, ["CLIENT", "PAUSE", 230]),
+    strike: (scene) => tell(scene, ["CLIENT", "PAUSE", 3000]),
+    end: (scene) => tell(scene, ["CLIENT", "UNPAUSE"]),
+    felt: (scene) => assertWaited(scene, 200),
     after: assertUnharmed,
   },
   server,
