@@ -20,11 +20,12 @@ import type { MultiChain, PipelineChain } from "./chain-types.ts";
 import { closeTimeout, ConnectionPool, type CloseOptions, type LeaseOptions } from "./connection-pool.ts";
 import { leaseOn, type Lease } from "./lease.ts";
 import type { BufferRedis } from "./buffer-redis.ts";
-import { openSubscription, SubscriberHub } from "./pubsub.ts";
+import { openSubscription } from "./pubsub.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
 import { applySettings, defaultSettings, type CommandOptions, type CommandSettings } from "./settings.ts";
 import type { MessageListener, SubscribeOptions, Subscription, SubscriptionKind } from "./subscription.ts";
+import { Subscriptions } from "./subscriptions.ts";
 import { transact, type Transaction, type TransactionOptions, type TransactionResult } from "./transaction.ts";
 
 /** What a client does now, and has done since its start. */
@@ -41,7 +42,7 @@ export interface SharedPoolOptions {
 /** What all views of one client share. */
 interface Shared extends Core {
   readonly ownsTopology: boolean;
-  readonly hub: SubscriberHub;
+  readonly subscriptions: Subscriptions;
   readonly retries: RetryQueue;
   state: "open" | "closed";
 }
@@ -302,7 +303,7 @@ export class Redis implements AsyncDisposable {
 
   #end(): void {
     this.#shared.state = "closed";
-    this.#shared.hub.close();
+    this.#shared.subscriptions.close();
   }
 
   async #runPipeline(parts: readonly Request[]): Promise<unknown[]> {
@@ -337,9 +338,9 @@ export class Redis implements AsyncDisposable {
     listener: MessageListener | undefined,
     options: SubscribeOptions | undefined,
   ): Promise<Subscription> {
-    const { hub, state } = this.#shared;
+    const { subscriptions, state } = this.#shared;
     if (state !== "open") return this.refuse(closed(kind.toUpperCase()));
-    return openSubscription(hub, this.#settings, kind, names, listener, options);
+    return openSubscription(subscriptions, this.#settings, kind, names, listener, options);
   }
 }
 
@@ -360,7 +361,7 @@ function viewOn(core: Core, ownsTopology: boolean): [Shared, CommandSettings] {
   const { options, topology, clock } = core;
   topology.keepLanes();
   const retries = new RetryQueue(clock, topology, options.maxInFlight);
-  const shared: Shared = { ...core, ownsTopology, hub: new SubscriberHub(core), retries, state: "open" };
+  const shared: Shared = { ...core, ownsTopology, subscriptions: new Subscriptions(core), retries, state: "open" };
   return [shared, defaultSettings(options, topology.policy(new Retrier(options, retries)))];
 }
 

@@ -13,9 +13,12 @@ export interface Message<P = string> {
 
 /** A time in which messages may have been missed: Pub/Sub keeps none for those who are away. */
 export interface Gap {
-  /** Why: the connection was lost, or the subscriber was slower than the messages and its buffer overflowed. */
-  readonly reason: "lost" | "overflow";
-  /** What ended the connection; null for an overflow. */
+  /**
+   * Why: the connection was lost; the messages come from another node of the cluster now (`moved`), because a channel's slot has moved
+   * there, or the node has left or is silent; or the subscriber was slower than the messages and its buffer overflowed.
+   */
+  readonly reason: "lost" | "moved" | "overflow";
+  /** What ended the connection; null where none has ended. */
   readonly cause: Error | null;
   /** When it began, ms since 1970. */
   readonly at: number;
@@ -57,16 +60,15 @@ interface SubscriptionParts<P> {
   readonly channels: readonly string[];
   readonly listener: MessageListener<P> | null;
   readonly options: SubscribeOptions;
-  /** Takes it out of its hub. */
+  /** Tells the servers that it is over. */
   readonly end: (subscription: Subscription<P>) => Promise<void>;
   /** Called once when it is over, whoever has ended it. */
   readonly over: () => void;
-  readonly node: string;
 }
 
 /**
  * Messages of some channels or patterns: iterate over it, or give a listener. The connection is shared with the other
- * subscriptions, and made anew when it is lost; each loss is told as a gap.
+ * subscriptions, and made anew when it is lost; each loss is told as a gap, and so is each move to another node of a cluster.
  *
  * @see docs/pubsub.md
  */
@@ -75,18 +77,18 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
   readonly kind: SubscriptionKind;
   /** The channels or patterns. */
   readonly channels: readonly string[];
+  /** @internal the node that has confirmed it latest, or was lost */
+  node = "";
   readonly #listener: MessageListener<P> | null;
   readonly #options: SubscribeOptions;
   readonly #end: (subscription: Subscription<P>) => Promise<void>;
   readonly #over: () => void;
-  readonly #node: string;
   readonly #buffer = new Ring<Message<P>>();
   readonly #readers: ((result: IteratorResult<Message<P>, undefined>) => void)[] = [];
   #gaps = 0;
   #state: "open" | "closed" = "open";
 
   private constructor(parts: SubscriptionParts<P>) {
-    this.#node = parts.node;
     this.kind = parts.kind;
     this.channels = parts.channels;
     this.#listener = parts.listener;
@@ -157,7 +159,7 @@ export class Subscription<P = string> implements AsyncIterable<Message<P>>, Asyn
     this.#gaps++;
     if (events.subscriptionGap.hasSubscribers) {
       events.subscriptionGap.publish({
-        node: this.#node,
+        node: this.node,
         reason: gap.reason,
         kind: this.kind,
         channels: this.channels.length,

@@ -296,7 +296,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
       return;
     }
     if (request === undefined) {
-      this.#unasked();
+      if (!this.#answersUnsubscribe(reply)) this.#unasked();
       return;
     }
     if (typeof reply === "object" && reply instanceof ServerError) reply.node = this.node;
@@ -325,6 +325,11 @@ export class Connection implements Executor, TransportListener, ReplySink {
       if (request.accept(kind) !== "more") this.#queue.shift();
     }
     this.onMessage?.(items);
+  }
+
+  /** Where a slot has moved, the server's own `sunsubscribe` was taken for the answer to SUNSUBSCRIBE, and this is the real one. */
+  #answersUnsubscribe(reply: Reply): boolean {
+    return this.onMessage !== null && reply instanceof ServerError && reply.code === "MOVED";
   }
 
   #unasked(): void {

@@ -22,6 +22,8 @@ export interface Topology extends Executor {
    * @throws OptionsError for keys that are not on one node
    */
   poolFor(keys: readonly Arg[], limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<NodePool>;
+  /** The hash slot of a key, which is all on one node; null where there are none, for every node has all keys. */
+  slotOf(key: Arg): number | null;
   /** What decides on the repeats of a view's commands: the view's own rules, and what the topology adds. */
   policy(rules: RetryPolicy | null): RetryPolicy | null;
   /** Learns from the errors of a lease, whose commands are never sent again. null where there is nothing to learn. */
@@ -32,6 +34,8 @@ export interface Topology extends Executor {
    * @returns whether the same may succeed if it is tried again by the new map; what failed has not been applied
    */
   learnFrom(error: unknown): boolean;
+  /** Something is not as it was: looks at the nodes soon. */
+  suspect(): void;
   /** What is to be scanned for all keys, one source behind the other. */
   scanSources(): AsyncIterable<ScanSource>;
   /** Calls `listener` whenever the nodes, or what they serve, have changed. @returns what ends that */

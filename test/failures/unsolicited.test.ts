@@ -70,6 +70,22 @@ test("a `sunsubscribe` that the server sends by itself does not confirm a subscr
   await subscribing;
 });
 
+test("a slot that moves while SUNSUBSCRIBE is on its way does not end the connection of the other channels", async () => {
+  await using server = await startScriptedServer((command, connection) => {
+    if (command[0] !== "SUNSUBSCRIBE") return resp3((key) => `+${key}\r\n`)(command, connection);
+    connection.send(pushes.sunsubscribe); // by itself; the command is refused then
+    return "-MOVED 1 127.0.0.1:1\r\n";
+  });
+  await using redis = client(server);
+  const got: string[] = [];
+  const leaving = await redis.ssubscribe("ch");
+  const staying = await redis.ssubscribe("other", ({ message }) => got.push(message));
+  await leaving.close();
+  for (const connection of server.connections) connection.send(">3\r\n+smessage\r\n+other\r\n+hello\r\n");
+  await until(() => got.length === 1);
+  assert.equal(staying.gaps, 0);
+});
+
 test("a push in the middle of a pipeline's and a lease's replies never takes a slot", async () => {
   await using server = await startScriptedServer(resp3((key) => `${pushes.invalidate}+${key}\r\n`));
   await using redis = client(server);

@@ -243,6 +243,10 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     }
   }
 
+  slotOf(key: Arg): number {
+    return slotOf(key);
+  }
+
   async *scanSources(): AsyncGenerator<ScanSource> {
     const { commandTimeout: timeout } = this.#options.options;
     await this.poolFor([], { timeout, signal: null });

@@ -25,6 +25,10 @@ export class Standalone implements Topology {
     return this.pool;
   }
 
+  slotOf(): null {
+    return null;
+  }
+
   policy(rules: RetryPolicy | null): RetryPolicy | null {
     return rules;
   }
@@ -32,6 +36,8 @@ export class Standalone implements Topology {
   learnFrom(): boolean {
     return false; // there is no other node
   }
+
+  suspect(): void {} // there is nothing to look for
 
   async *scanSources(): AsyncGenerator<ScanSource> {
     yield everything(this.pool);
