@@ -1,10 +1,11 @@
 /** The chart of a run: client CPU per operation of every client, drawn by ECharts without a browser. */
 import { clients } from "./clients/catalogue.mjs";
 
-/** The last two are there because respool is not the first in them. */
+/** Those that the run has figures for. The last two are there because respool is not the first in them. */
 const SHOWN = [
   ["get-64b@500", "GET 64 B, 500 in flight"],
   ["get-64b@50", "GET 64 B, 50 in flight"],
+  ["cluster-get-64b@500", "GET 64 B, 500 in flight, cluster of three"],
   ["mget@50", "MGET of 100"],
   ["hgetall@50", "HGETALL of 50 fields"],
   ["zrange@20", "ZRANGE WITHSCORES of 500"],
@@ -12,6 +13,7 @@ const SHOWN = [
 ];
 const ROLES = {
   respool: { name: "respool", color: "#1f6f43" },
+  single: { name: "respool on one server", color: "#8cc5a4" },
   floor: { name: "bare floor (a bare socket, no client)", color: "#9aa5a0" },
   peer: { name: "other clients", color: "#8fb0d9" },
 };
@@ -24,6 +26,7 @@ export async function drawChart(run) {
   const panels = SHOWN.map(([name, title]) => ({ title, rows: rowsOf(run.results, name) })).filter(
     ({ rows }) => rows.length > 0,
   );
+  const roles = Object.keys(ROLES).filter((role) => panels.some(({ rows }) => rows.some((row) => row.role === role)));
   const height = HEAD + Math.ceil(panels.length / 2) * PANEL.height;
   const chart = init(null, null, { renderer: "svg", ssr: true, width: 2 * PANEL.width, height });
   chart.setOption({
@@ -31,7 +34,7 @@ export async function drawChart(run) {
     backgroundColor: "#ffffff",
     textStyle: { fontFamily: "sans-serif" },
     title: [heading(run), ...panels.map(({ title }, index) => panelTitle(title, index))],
-    legend: { top: 54, left: 10, itemGap: 60, data: Object.values(ROLES).map(({ name }) => name), selectedMode: false },
+    legend: { top: 54, left: 10, itemGap: 60, data: roles.map((role) => ROLES[role].name), selectedMode: false },
     grid: panels.map((_panel, index) => ({ width: 250, height: PANEL.height - 80, ...corner(index, 185, 34) })),
     xAxis: panels.map((_panel, gridIndex) => ({ gridIndex, type: "value", splitNumber: 3 })),
     yAxis: panels.map(({ rows }, gridIndex) => ({
@@ -42,7 +45,7 @@ export async function drawChart(run) {
       axisTick: { show: false },
       axisLabel: { interval: 0, fontSize: 11 },
     })),
-    series: panels.flatMap(({ rows }, index) => Object.keys(ROLES).map((role) => bars(rows, role, index))),
+    series: panels.flatMap(({ rows }, index) => roles.map((role) => bars(rows, role, index))),
   });
   const svg = chart.renderToSVGString();
   chart.dispose();

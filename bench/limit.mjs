@@ -29,9 +29,9 @@ export function findLimit() {
 }
 
 /** @returns `{ opsPerSecond }`, or null for a workload that it has not */
-export async function runLimit({ program }, { driver, step, inFlight, tls }, { host, port }, { seconds }) {
+export async function runLimit({ program }, { driver, step, inFlight, tls, cluster }, { host, port }, { seconds }) {
   const command = commands[step];
-  if (driver !== "closed" || command === undefined || tls) return null;
+  if (driver !== "closed" || command === undefined || tls || cluster) return null;
   const count = Math.ceil((seconds * PER_SECOND) / (inFlight === 1 ? 20 : 1));
   const load = ["-c", "1", "-P", String(inFlight), "-n", String(count), "--csv"];
   const { stdout } = await run(program, ["-h", host, "-p", String(port), ...load, ...command], { timeout: TIME_LIMIT });

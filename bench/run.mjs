@@ -49,8 +49,13 @@ class Measurement {
   /** A client that fails is left out from then on, and told. */
   async #round(name, phases) {
     const workload = this.#workload;
-    const place = workload.tls ? this.#servers.tls : this.#servers.plain;
-    await this.#take(name, () => startRound({ name, workload, place, phases }));
+    await this.#take(name, () => startRound({ name, workload, place: this.#placeOf(name), phases }));
+  }
+
+  #placeOf(name) {
+    const { plain, tls, cluster } = this.#servers;
+    if (this.#workload.tls) return tls;
+    return this.#workload.cluster && clients[name].role !== "single" ? cluster : plain;
   }
 
   async #limit() {
@@ -104,7 +109,7 @@ async function main() {
   if (asked.chosen.some((name) => clients[name].role === "peer")) installPeers();
   const options = { ...asked, limit: findLimit() };
   const began = Date.now();
-  const servers = await openServers();
+  const servers = await openServers(options.workloads);
   const results = [];
   try {
     // Before the file is opened, which may be one of those that git looks at.

@@ -47,6 +47,7 @@ function worst(workloads, one, choose) {
 
 const SMALL = ["get-64b@50", "set-64b@50", "get-64b@500", "set-64b@500"];
 const COLLECTIONS = ["mget@50", "hgetall@50", "lrange@20", "zrange@20"];
+const CLUSTER = "cluster-get-64b@500";
 const LARGE = ["get-16kb@50", "set-16kb@50", "get-1mb@8", "set-1mb@8"];
 
 /** Bun's client is part of another runtime: lines where it is the best peer are given again for the peers on Node. */
@@ -107,6 +108,19 @@ export const targets = [
     least: 0.6,
     of: (cell) =>
       ratio(rate(cell("get-64b@500", "respool")), best(cell, "get-64b@500", ["redis-benchmark"], rate, Math.max)),
+  },
+  {
+    title: "GET at 500 in flight in a cluster of three primaries: CPU against one server",
+    most: 1.3,
+    of: (cell) => {
+      const single = { value: cpu(cell(CLUSTER, "respool-single")), name: "respool-single" };
+      return ratio(cpu(cell(CLUSTER, "respool")), single);
+    },
+  },
+  {
+    title: "the same against the best peer in the cluster",
+    most: 0.5,
+    of: (cell) => ratio(cpu(cell(CLUSTER, "respool")), best(cell, CLUSTER, peers, cpu, Math.min)),
   },
   ...alsoOnNode({
     title: "small GETs beside 1 MB GETs: p99 against the best peer",

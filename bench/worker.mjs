@@ -18,7 +18,7 @@ async function run() {
     return churn(() => module.connect(place, options), workload, phases);
   }
   const { measure } = await import(`./drivers/${workload.driver}.mjs`);
-  const client = await module.connect(place, options);
+  const client = await (place.nodes === undefined ? module.connect : module.connectCluster)(place, options);
   if (workload.needs !== undefined && client[workload.needs] === undefined) return null;
   const figures = await measure(client, workload, phases);
   await client.close();

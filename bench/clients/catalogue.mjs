@@ -3,10 +3,12 @@
  * replies as strings, the same server on loopback, no offline queue limits reached, no password.
  *
  * `quick`: also in a quick run: one of the faster settings of each.
- * `role`: "floor" is a plain loop on a bare socket for small values, one write per turn; "peer" is what respool is compared with.
+ * `role`: "floor" is a plain loop on a bare socket for small values, one write per turn; "peer" is what respool is compared with;
+ *   "single" is respool on one server, taking turns with what is measured in a cluster.
  * `only`, `without`: steps or workloads that it takes part in alone, or not in; see taking-part.mjs.
  * `beyond`: the workloads beyond commands that it takes part in. `borrow` and `idle` want a pool, or as many clients as
  * connections; `churn` wants a single connection; `loading` is measured once for each package.
+ * `cluster`: in the workloads of the cluster, too.
  * `settings`: all that differs from its defaults, for the report.
  */
 /** Where it matters which protocol a reply comes in. */
@@ -31,9 +33,19 @@ export const clients = {
     role: "respool",
     package: "respool",
     beyond: ["borrow", "churn", "idle", "loading"],
+    cluster: true,
     settings:
       "as shipped: RESP3, commandTimeout 5 s, retries, session shadow and stats on; beside 50 blocked pops maxConnections 64 " +
-      "instead of 50; in the workloads of pools minConnections = maxConnections = 10, and 1,000 idle ones",
+      "instead of 50; in the workloads of pools minConnections = maxConnections = 10, and 1,000 idle ones; Redis.cluster in a cluster",
+  },
+  "respool-single": {
+    quick: true,
+    title: "respool, one server",
+    file: "respool.mjs",
+    role: "single",
+    beyond: [],
+    cluster: true,
+    settings: "as respool, on one server: what it costs in a cluster is compared with this",
   },
   redis: {
     title: "redis",
@@ -42,7 +54,8 @@ export const clients = {
     role: "peer",
     package: "redis",
     beyond: ["churn", "loading"],
-    settings: "as shipped: RESP3, a time limit of 5 s per command",
+    cluster: true,
+    settings: "as shipped: RESP3, a time limit of 5 s per command; createCluster in a cluster",
   },
   "redis-untimed": {
     quick: true,
@@ -52,7 +65,8 @@ export const clients = {
     role: "peer",
     package: "redis",
     beyond: ["churn"],
-    settings: "commandOptions.timeout 0: no time limit per command",
+    cluster: true,
+    settings: "commandOptions.timeout 0: no time limit per command; createCluster in a cluster",
   },
   "redis-resp2": {
     title: "redis, RESP2, no time limit",
@@ -82,8 +96,9 @@ export const clients = {
     role: "peer",
     package: "ioredis",
     beyond: ["borrow", "churn", "idle", "loading"],
+    cluster: true,
     settings:
-      "as shipped: RESP3, no time limit per command; its pool is generic-pool, min = max = 10, and 1,000 idle ones",
+      "as shipped: RESP3, no time limit per command; its pool is generic-pool, min = max = 10, and 1,000 idle ones; Cluster in a cluster",
   },
   "ioredis-auto": {
     quick: true,
@@ -93,7 +108,8 @@ export const clients = {
     role: "peer",
     package: "ioredis",
     beyond: ["churn"],
-    settings: "enableAutoPipelining, no time limit per command",
+    cluster: true,
+    settings: "enableAutoPipelining, no time limit per command; Cluster in a cluster",
   },
   "ioredis-resp2": {
     title: "ioredis, RESP2",
@@ -112,8 +128,9 @@ export const clients = {
     role: "peer",
     package: "iovalkey",
     beyond: ["borrow", "churn", "idle", "loading"],
+    cluster: true,
     settings:
-      "as shipped: RESP2, no time limit per command; its pool is generic-pool, min = max = 10, and 1,000 idle ones",
+      "as shipped: RESP2, no time limit per command; its pool is generic-pool, min = max = 10, and 1,000 idle ones; Cluster in a cluster",
   },
   "iovalkey-auto": {
     title: "iovalkey, auto-pipelining",
@@ -122,7 +139,8 @@ export const clients = {
     role: "peer",
     package: "iovalkey",
     beyond: ["churn"],
-    settings: "enableAutoPipelining, no time limit per command",
+    cluster: true,
+    settings: "enableAutoPipelining, no time limit per command; Cluster in a cluster",
   },
   glide: {
     quick: true,
@@ -131,9 +149,10 @@ export const clients = {
     role: "peer",
     package: "@valkey/valkey-glide",
     beyond: ["churn", "idle", "loading"],
+    cluster: true,
     settings:
       "as shipped but for two limits: requestTimeout 60 s instead of 250 ms, inflightRequestsLimit 10,000 (its default of " +
-      "1,000 refuses the largest loads); idle connections are clients, it has no pool",
+      "1,000 refuses the largest loads); idle connections are clients, it has no pool; GlideClusterClient in a cluster",
   },
   bun: {
     quick: true,

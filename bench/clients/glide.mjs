@@ -1,14 +1,15 @@
 /** Valkey GLIDE: a Rust core behind a native addon. */
-import { Batch, Decoder, GlideClient } from "@valkey/valkey-glide";
+import { Batch, Decoder, GlideClient, GlideClusterClient } from "@valkey/valkey-glide";
+
+// As many in flight as the largest workload has; 1000 is its default, beyond which it refuses.
+const LIMITS = { requestTimeout: 60_000, inflightRequestsLimit: 10_000 };
 
 function optionsFor(place) {
   const tls =
     place.ca === undefined
       ? {}
       : { useTLS: true, advancedConfiguration: { tlsAdvancedConfiguration: { rootCertificates: place.ca } } };
-  // As many in flight as the largest workload has; 1000 is its default, beyond which it refuses.
-  const limits = { requestTimeout: 60_000, inflightRequestsLimit: 10_000 };
-  return { addresses: [{ host: place.host, port: place.port }], ...limits, ...tls };
+  return { addresses: [{ host: place.host, port: place.port }], ...LIMITS, ...tls };
 }
 
 export async function connect(place) {
@@ -39,6 +40,15 @@ export async function connect(place) {
       client.close();
       for (const own of blocking) own.close();
     },
+  };
+}
+
+export async function connectCluster({ nodes }) {
+  const client = await GlideClusterClient.createClient({ addresses: nodes, ...LIMITS });
+  return {
+    get: (key) => client.get(key),
+    set: (key, value) => client.set(key, value),
+    close: () => client.close(),
   };
 }
 

@@ -6,9 +6,9 @@ function optionsFor(place) {
   return { host: place.host, port: place.port, ...tls };
 }
 
-function open(Client, options) {
+function open(Client, ...options) {
   return new Promise((resolve, reject) => {
-    const client = new Client(options);
+    const client = new Client(...options);
     client.once("ready", () => resolve(client)).once("error", reject);
   });
 }
@@ -54,6 +54,15 @@ export async function adaptIoredis(Client, place, { variant }) {
       client.disconnect();
       for (const own of blocking) own.disconnect();
     },
+  };
+}
+
+export async function adaptIoredisCluster(Cluster, { nodes }, { variant }) {
+  const client = await open(Cluster, nodes, { enableAutoPipelining: variant === "auto" });
+  return {
+    get: (key) => client.get(key),
+    set: (key, value) => client.set(key, value),
+    close: () => client.disconnect(),
   };
 }
 

@@ -1,5 +1,5 @@
 /** node-redis: as shipped, without its time limit per command, the same in RESP2, and its pool of clients. */
-import { createClient, createClientPool } from "redis";
+import { createClient, createClientPool, createCluster } from "redis";
 
 /** Connections of its pool where commands go through it. */
 const POOLED = 50;
@@ -54,6 +54,18 @@ export async function connect(place, { variant, connections = POOLED }) {
       client.destroy();
       for (const own of blocking) own.destroy();
     },
+  };
+}
+
+export async function connectCluster({ nodes }, { variant }) {
+  const rootNodes = nodes.map((socket) => ({ socket }));
+  const untimed = variant === "shipped" ? {} : { commandOptions: { timeout: 0 } };
+  const client = listened(createCluster({ rootNodes, ...untimed }));
+  await client.connect();
+  return {
+    get: (key) => client.get(key),
+    set: (key, value) => client.set(key, value),
+    close: () => client.destroy(),
   };
 }
 

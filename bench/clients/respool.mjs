@@ -9,6 +9,14 @@ function optionsFor(place) {
 
 export async function connect(place, { maxConnections }) {
   const redis = new Redis({ ...optionsFor(place), ...(maxConnections !== undefined && { maxConnections }) });
+  return adapt(redis);
+}
+
+export function connectCluster({ nodes }) {
+  return adapt(Redis.cluster(nodes));
+}
+
+async function adapt(redis) {
   await redis.ready();
   return {
     get: (key) => redis.get(key),

@@ -2,8 +2,10 @@
 import { clients } from "./catalogue.mjs";
 
 /** What a client does not have is left out, not run and failed. */
-export function takesPart(name, { name: workload, step = workload, driver, tls, needs }) {
-  const { role, beyond, only, without = [] } = clients[name];
+export function takesPart(name, { name: workload, step = workload, driver, tls, cluster, needs }) {
+  const { role, beyond, only, without = [], cluster: hasCluster = false } = clients[name];
+  if (cluster) return hasCluster;
+  if (role === "single") return false;
   if (only !== undefined && !only.includes(step)) return false;
   if (without.includes(step)) return false;
   // The floor has GET and SET, and no TLS.

@@ -8,8 +8,8 @@ const ROOM_FOR_POPS = 64;
 
 function closed(step, inFlight, more = {}) {
   const { title, needs } = steps[step];
-  const name = `${step}${more.tls ? "-tls" : ""}@${inFlight}`;
-  const where = more.tls ? ", TLS" : "";
+  const name = `${more.cluster ? "cluster-" : ""}${step}${more.tls ? "-tls" : ""}@${inFlight}`;
+  const where = more.tls ? ", TLS" : more.cluster ? ", cluster of three primaries" : "";
   return { name, title: `${title}${where}, ${inFlight} in flight`, driver: "closed", step, inFlight, needs, ...more };
 }
 
@@ -23,7 +23,15 @@ function borrow(waiting, title) {
 }
 
 /** These say little more than the others. */
-const NOT_IN_QUICK = ["get-64b@5000", "set-64b@5000", "set-16kb@50", "set-1mb@8", "zipf@50", "borrow@10"];
+const NOT_IN_QUICK = [
+  "get-64b@5000",
+  "set-64b@5000",
+  "set-16kb@50",
+  "set-1mb@8",
+  "zipf@50",
+  "cluster-set-64b@500",
+  "borrow@10",
+];
 
 const all = [
   ...[1, 50, 500, 5000].flatMap((inFlight) => [closed("get-64b", inFlight), closed("set-64b", inFlight)]),
@@ -40,6 +48,8 @@ const all = [
   closed("zipf", 50),
   closed("get-buffer", 500),
   closed("get-64b", 500, { tls: true }),
+  closed("get-64b", 500, { cluster: true }),
+  closed("set-64b", 500, { cluster: true }),
   open("steady", "10,000 small GETs/s", { beside: "none" }),
   open("beside-large", "10,000 small GETs/s beside 100 GETs/s of 1 MB", { beside: "large-gets", largeRate: 100 }),
   open("beside-pops", "10,000 small GETs/s beside 50 blocked BLPOPs", {
