@@ -7,12 +7,18 @@ import { payloadBytes } from "../protocol/encoder.ts";
 /** One socket write takes at most about so much; the rest can still be taken back while the socket is full. Bytes. */
 const WRITE_LIMIT = 1 << 20;
 
+/** How far a queue has come, in commands since its start. */
+export interface Progress {
+  readonly answered: number;
+  readonly gone: number;
+}
+
 /**
  * Commands in the order of their replies: those of one connection, or those that wait for one. First those that were written (the in-flight queue),
  * then those that still wait for the next write. Settled requests among the written ones are tombstones: their slot
  * swallows the reply. Settled ones among the others are dropped, so they never run.
  */
-export class CommandQueue {
+export class CommandQueue implements Progress {
   readonly #ring = new Ring<Request>(64);
   #written = 0;
   /** The latest of the written ones: those of this turn of the event loop. */
@@ -20,6 +26,7 @@ export class CommandQueue {
   #unwrittenBytes = 0;
   #nextDeadline = Infinity;
   #answered = 0;
+  #dropped = 0;
 
   /** Commands written and not answered, tombstones included. */
   get written(): number {
@@ -33,6 +40,11 @@ export class CommandQueue {
   /** How many heads have gone by their reply. */
   get answered(): number {
     return this.#answered;
+  }
+
+  /** How many have gone in any way: with their reply, or without. */
+  get gone(): number {
+    return this.#answered + this.#dropped;
   }
 
   /** Commands that wait for the next write. */
@@ -141,7 +153,7 @@ export class CommandQueue {
 
   /** Drops the settled ones among those that were not written. */
   sweep(): void {
-    this.#ring.retain((request) => {
+    this.#dropped += this.#ring.retain((request) => {
       if (!request.isOver) return true;
       this.#unwrittenBytes -= request.bytes;
       return false;
@@ -150,6 +162,7 @@ export class CommandQueue {
 
   /** Takes everything out, in order. */
   drain(): Request[] {
+    this.#dropped += this.#ring.size;
     this.#written = 0;
     this.#fresh = 0;
     this.#unwrittenBytes = 0;
@@ -158,7 +171,9 @@ export class CommandQueue {
 
   #dropSettled(end: number): number {
     let position = this.#written;
-    return this.#ring.retain((request) => position++ >= end || request.state === "written", this.#written);
+    const dropped = this.#ring.retain((request) => position++ >= end || request.state === "written", this.#written);
+    this.#dropped += dropped;
+    return dropped;
   }
 }
 

@@ -6,7 +6,7 @@ import type { Transport, TransportListener } from "../base/transport.ts";
 import { NOT_BLOCKING, type Executor, type Request } from "../commands/request.ts";
 import { Decoder, type ReplySink } from "../protocol/decoder.ts";
 import type { Reply } from "../protocol/reply.ts";
-import { CommandQueue } from "./command-queue.ts";
+import { CommandQueue, type Progress } from "./command-queue.ts";
 import { lostError, timeoutError, type CloseReason } from "./lost.ts";
 import { OrderCheck } from "./order-check.ts";
 import { SessionShadow } from "./session.ts";
@@ -97,9 +97,9 @@ export class Connection implements Executor, TransportListener, ReplySink {
     return this.#queue.size - this.#own.size;
   }
 
-  /** Replies it has had. */
-  get answered(): number {
-    return this.#queue.answered;
+  /** The commands that it has had. */
+  get progress(): Progress {
+    return this.#queue;
   }
 
   /** Bytes that wait for the next write. */

@@ -33,10 +33,11 @@ const NO_SAMPLE: Sample = { time: 0, replies: 1 };
 export interface LaneLoad {
   readonly outstanding: number;
   readonly answered: number;
+  readonly gone: number;
   readonly roundTrip: number;
 }
 
-/** How many commands had come by the end of a step. */
+/** By the end of a step so many commands had come since the start. */
 interface Mark {
   readonly at: number;
   readonly arrived: number;
@@ -59,8 +60,8 @@ export class Admission {
   #steps = 0;
   /** What the lanes had answered at the latest step. */
   #answered = 0;
-  /** Replies since the start, whatever becomes of the lanes. */
-  #total = 0;
+  /** How many commands had gone by the latest step, answered or not. */
+  #gone = 0;
   #backlog = 0;
   /** Whether there were no replies yet, or none since a lane has ended: the time until then is that of connecting. */
   #laneless = true;
@@ -110,21 +111,24 @@ export class Admission {
    * Looks at the pace, once per step of the clock while there is something outstanding.
    *
    * @param lanes.answered replies since the lanes were opened; it may fall when one has ended
+   * @param lanes.gone commands since the start that are not outstanding any more, answered or not
    * @param lanes.roundTrip what the handshake took, ms; Infinity where there is no lane
    */
-  observe(now: number, { outstanding, answered, roundTrip }: LaneLoad): void {
+  observe(now: number, { outstanding, answered, gone, roundTrip }: LaneLoad): void {
     if (roundTrip < this.#roundTrip) this.#roundTrip = roundTrip;
     const replies = Math.max(0, answered - this.#answered);
     if (answered < this.#answered) this.#laneless = true;
+    // A command that has gone without a reply says nothing of the time that a reply takes.
+    const allAnswered = gone - this.#gone === replies;
     this.#answered = answered;
-    this.#total += replies;
+    this.#gone = gone;
     // The time without a lane, or with nothing outstanding, is not the server's.
     if (replies > 0 && !this.#laneless) this.#learn({ time: now - this.#repliedAt, replies });
     this.#judge();
     if (replies > 0 || this.#backlog === 0) this.#repliedAt = now;
     if (replies > 0) this.#laneless = false;
     if (outstanding === 0) this.#forget();
-    else this.#mark(now, outstanding);
+    else this.#mark(now, outstanding, allAnswered);
     this.#backlog = outstanding;
     const head = this.#marks.peek();
     const queued = head === undefined ? 0 : Math.max(0, now - head.at - this.#roundTrip);
@@ -138,12 +142,12 @@ export class Admission {
   }
 
   /** Keeps the marks behind which something is outstanding: the command at the head had come by the first of them. */
-  #mark(now: number, outstanding: number): void {
+  #mark(now: number, outstanding: number, allAnswered: boolean): void {
     const marks = this.#marks;
-    marks.push({ at: now, arrived: this.#total + outstanding });
+    marks.push({ at: now, arrived: this.#gone + outstanding });
     if (marks.size > MEMORY) marks.shift();
-    for (let first = marks.peek(); first !== undefined && first.arrived <= this.#total; first = marks.peek()) {
-      this.#roundTrip = Math.min(this.#roundTrip, now - first.at);
+    for (let first = marks.peek(); first !== undefined && first.arrived <= this.#gone; first = marks.peek()) {
+      if (allAnswered) this.#roundTrip = Math.min(this.#roundTrip, now - first.at);
       marks.shift();
     }
   }

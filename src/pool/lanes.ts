@@ -16,6 +16,8 @@ export class Lanes {
   readonly #clock: Clock;
   readonly #pending = new CommandQueue();
   readonly #unpick: () => void;
+  /** Of `gone`, those of connections that are lanes no more; less what those of now have had as something else. */
+  #gone = 0;
   #picked: Connection | null = null;
   /** The lane when there is just one that takes commands: nearly always. */
   #only: Connection | null = null;
@@ -62,8 +64,15 @@ export class Lanes {
   /** Replies that the lanes of now have had. */
   get answered(): number {
     let answered = 0;
-    for (const entry of this.#roster.lanes) answered += entry.live.answered;
+    for (const entry of this.#roster.lanes) answered += entry.live.progress.answered;
     return answered;
+  }
+
+  /** Commands since the start that wait no more, and are on no lane any more, whatever became of them. */
+  get gone(): number {
+    let gone = this.#gone + this.#pending.gone;
+    for (const entry of this.#roster.lanes) gone += entry.live.progress.gone;
+    return gone;
   }
 
   /** The shortest of their handshakes' round trips, ms; Infinity while there is no lane. */
@@ -105,6 +114,7 @@ export class Lanes {
   /** Makes an idle connection a lane, and hands it everything that waits. */
   begin(entry: Entry): void {
     this.#roster.moveTo(entry, "lane", this.#clock.now());
+    this.#gone -= entry.live.progress.gone;
     entry.live.share(true);
     this.repick();
     for (const request of this.#pending.drain()) entry.live.enqueue(request);
@@ -132,9 +142,15 @@ export class Lanes {
     await entry.live.drained();
     entry.retiring = false;
     entry.live.share(false);
+    this.ended(entry);
     if (entry.state === "lane") this.#roster.moveTo(entry, "idle", this.#clock.now());
     this.repick();
     return entry.state === "idle";
+  }
+
+  /** Keeps account of a connection that is about to be a lane no more, if it is one. */
+  ended(entry: Entry): void {
+    if (entry.state === "lane") this.#gone += entry.live.progress.gone;
   }
 
   /** Lets a command wait for a lane. */

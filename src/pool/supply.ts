@@ -243,6 +243,7 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
     const now = this.#clock.now();
     for (const entry of this.roster.all) {
       if (entry.connection !== connection) continue;
+      this.lanes.ended(entry);
       this.roster.moveTo(entry, "closed", now);
       this.#budget.give();
       this.#counters.closed(reason);

@@ -33,6 +33,7 @@ class Line {
   message = "";
   #now = 0;
   #answered = 0;
+  #gone = 0;
   #credit = 0;
   #reading = 0;
   readonly #queue = new Ring<Command>();
@@ -75,6 +76,7 @@ class Line {
         this.admission.observe(this.#now, {
           outstanding: this.#queue.size,
           answered: this.#answered,
+          gone: this.#gone,
           roundTrip: this.roundTrip,
         });
         this.#isTicking = this.#queue.size > 0;
@@ -124,6 +126,7 @@ class Line {
       const command = this.#queue.shift();
       if (command === undefined) return;
       this.#answered++;
+      this.#gone++;
       if (this.#now - command.came <= command.timeout) this.tally.inTime++;
       else this.tally.late++;
     }
@@ -132,6 +135,14 @@ class Line {
   /** A lane has ended: what it had answered is no longer counted. */
   loseLane(): void {
     this.#answered = 0;
+  }
+
+  /** A lane has ended with all that was on it. */
+  loseAll(): void {
+    this.loseLane();
+    this.#gone += this.#queue.size;
+    while (this.#queue.shift() !== undefined);
+    this.#reading = 0;
   }
 }
 
@@ -260,6 +271,23 @@ test("the end of a lane, whose replies are no longer counted, changes nothing", 
   }
   const { inTime, late } = line.taken();
   assert.ok(inTime >= 0.95 * (inTime + late), `${inTime} in time, ${late} late`);
+});
+
+test("commands that died with their lane do not make those that follow look old", () => {
+  const line = new Line();
+  line.roundTrip = 100;
+  const load = (): void => line.offer(2, 500, 0.001);
+  line.run(1000, load);
+  line.stopped = true;
+  line.offer(10_000, 500, 0.001);
+  line.run(300);
+  line.loseAll();
+  line.stopped = false;
+  line.taken();
+  line.run(1000, load);
+  line.offer(20_000, 500, 0.001);
+  line.run(300, load);
+  assert.equal(line.tally.refused, 0);
 });
 
 test("commands without a limit of time are not refused for their wait", () => {
