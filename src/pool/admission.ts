@@ -11,11 +11,13 @@ const LEAST_TIME = 50;
 /**
  * A wait is believed up to so many times what the command at the head has waited already, beside its time on the way. A burst, however
  * large, has not waited yet; neither has one behind a few slow commands, or on a link with a long round trip, whose pace is no guide to its own.
+ * Lower, and less of what is accepted in an overload is in time (3: a third, with batches that take as long as the limit); higher, and what
+ * stands behind slow commands is refused at their pace.
  */
-const FORESIGHT = 10;
+const FORESIGHT = 4;
 /** A quarter more than the mean is expected: who waits for just as long as he may is late as often as not. */
 const MARGIN = 1.25;
-/** Steps that are remembered to tell the head's age: FORESIGHT times as long is the longest wait that is ever predicted, 50 s. */
+/** Steps that are remembered to tell the head's age: FORESIGHT times as long is the longest wait that is ever predicted, 20 s. */
 const MEMORY = 256;
 
 /** A sample so many times slower than the others tells of a server that stood still once, not of its pace. */

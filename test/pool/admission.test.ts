@@ -237,6 +237,26 @@ test("small commands behind a few that take long are not refused at the pace of 
   assert.equal(line.tally.late, 0);
 });
 
+test("a few commands behind some that take long are not refused, with 500 ms for each", () => {
+  for (const [count, cost] of [
+    [5, 30],
+    [3, 50],
+    [15, 10],
+  ] as const) {
+    const line = new Line();
+    for (let round = 0; round < 5; round++) {
+      line.offer(count, 500, cost);
+      // In each step of the long ones' time.
+      line.run(count * cost, (now) => {
+        if (now % 10 === 0) line.offer(30, 500, 0.01);
+      });
+      line.run(300);
+    }
+    assert.equal(line.tally.refused, 0, `${count} of ${cost} ms`);
+    assert.equal(line.tally.late, 0);
+  }
+});
+
 for (const timeout of [200, 500, 2000]) {
   test(`a burst on a link with a round trip of 100 ms is not refused, with ${timeout} ms for each`, () => {
     const line = new Line();
