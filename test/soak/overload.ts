@@ -49,6 +49,8 @@ const SLEEP = "0.0005".padEnd(400, "0");
 const MAX_IN_FLIGHT = 65_536;
 /** One step of the clock, one that may be left out after a stall, and timers that come late. ms. */
 const GRACE = 120;
+/** How often the event loop is looked at, ms. */
+const BEAT = 20;
 /** What one outstanding command may take of the heap, bytes. */
 const PER_COMMAND = 3000;
 const HEAP_SLACK = 8 * 2 ** 20;
@@ -63,7 +65,19 @@ class Counts {
   failed = 0;
   latest = 0;
   message = "";
-  stalled = 0;
+  #stalled = 0;
+  #beat = performance.now();
+
+  /** To be called every BEAT ms: what comes late tells of a stall. */
+  beat(): void {
+    this.#stalled = this.stalled;
+    this.#beat = performance.now();
+  }
+
+  /** How long the event loop has stalled altogether, with the stall that may go on now, ms. */
+  get stalled(): number {
+    return this.#stalled + Math.max(0, performance.now() - this.#beat - BEAT - 2);
+  }
 
   violate(text: string): void {
     if (this.violations.length < 10) this.violations.push(text);
@@ -166,18 +180,15 @@ function watching(
 ): { stop: () => { mostInFlight: number; mostHeap: number } } {
   let mostInFlight = 0;
   let mostHeap = 0;
-  let beat = performance.now();
   let beats = 0;
   const timer = setInterval(() => {
-    const now = performance.now();
-    counts.stalled += Math.max(0, now - beat - 22);
+    counts.beat();
     const inFlight = Object.values(redis.stats().nodes)[0]?.inFlight ?? 0;
     mostInFlight = Math.max(mostInFlight, inFlight);
     if (beats++ % 25 === 0) mostHeap = Math.max(mostHeap, collect());
     if (beats % 250 === 0)
       tell(`${counts.calls} calls, ${counts.succeeded} in time, ${counts.late} late, ${inFlight} in flight`);
-    beat = now;
-  }, 20);
+  }, BEAT);
   return {
     stop: () => {
       clearInterval(timer);
