@@ -206,7 +206,7 @@ const FAILURES: Record<string, { is: string; fail: () => Promise<RedisError[]> }
     is: "PoolTimeoutError",
     fail: async () => {
       const pool = new ConnectionPool(base({ maxConnections: 1, acquireTimeout: 30, leakThreshold: 10 }));
-      const lease = await pool.lease();
+      const lease = await pool.lease({ timeout: 5000 });
       await lease.set(CANARY, CANARY);
       const errors = await errorsOf([pool.lease(), pool.use((one) => one.set(CANARY, CANARY))]);
       const leaks = await until(() => pool.leaks().length > 0 && pool.leaks());
