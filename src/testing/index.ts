@@ -33,6 +33,10 @@ export { findServer, type ServerBinary } from "./find.ts";
 export type { StartSentinelsOptions } from "./sentinel/options.ts";
 export { startSentinels, type TestSentinels } from "./sentinel/sentinels.ts";
 export { startServer, type StartServerOptions, type TestServer, type TestTls, type TestTlsOptions } from "./server.ts";
+export { SimulatedCluster, type SimulatedClusterOptions } from "./simulation/cluster/cluster.ts";
+export { SlotMigration } from "./simulation/cluster/migration.ts";
+export { SimulatedNode } from "./simulation/cluster/node.ts";
+export { ClusterView } from "./simulation/cluster/view.ts";
 export {
   SimulatedNetwork,
   type Link,

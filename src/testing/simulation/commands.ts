@@ -6,6 +6,7 @@ import { Failure, OK, Status, type WireReply } from "./wire.ts";
 export interface CommandHost {
   readonly sessions: ReadonlyMap<number, Session>;
   readonly maxClients: number;
+  readonly address: string;
   database(index: number): Database;
   /** Wakes who is blocked on a key. */
   pushed(db: number, key: string): void;
@@ -176,6 +177,26 @@ function set(args: readonly string[], session: Session, host: CommandHost): Wire
   return OK;
 }
 
+function mset(args: readonly string[], session: Session, host: CommandHost): WireReply {
+  if (args.length === 0 || args.length % 2 > 0) return new Failure("ERR wrong number of arguments for 'mset' command");
+  for (let at = 0; at < args.length; at += 2) base(session, host).set(args[at] as string, args[at + 1] as string);
+  return OK;
+}
+
+function scan(args: readonly string[], database: Database, host: CommandHost): WireReply {
+  const [cursor = "0", ...words] = args;
+  let count = 10;
+  let prefix = "";
+  for (let at = 0; at + 1 < words.length; at += 2) {
+    const word = (words[at] as string).toUpperCase();
+    if (word === "COUNT") count = Number(words[at + 1]);
+    else if (word === "MATCH") prefix = (words[at + 1] as string).replace(/\*$/, "");
+    else return SYNTAX;
+  }
+  const [next, keys] = database.scan(Number(cursor), count, host.address);
+  return [String(next), keys.filter((key) => key.startsWith(prefix))];
+}
+
 /** What the simulated server can do; the names are in capitals. */
 export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   [
@@ -194,6 +215,9 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["MGET", (args, session, host) => args.map((key) => base(session, host).text(key) ?? null)],
   ["SET", set],
   ["DEL", (args, session, host) => args.filter((key) => base(session, host).delete(key)).length],
+  ["UNLINK", (args, session, host) => args.filter((key) => base(session, host).delete(key)).length],
+  ["MSET", mset],
+  ["TOUCH", (args, session, host) => args.filter((key) => base(session, host).has(key)).length],
   ["EXISTS", (args, session, host) => args.filter((key) => base(session, host).has(key)).length],
   ["INCR", (args, session, host) => add(args, 1, session, host)],
   ["INCRBY", (args, session, host) => add(args, Number(args[1]), session, host)],
@@ -207,6 +231,7 @@ export const commands: ReadonlyMap<string, Command> = new Map<string, Command>([
   ["HSET", (args, session, host) => hset(args, base(session, host))],
   ["HGETALL", (args, session, host) => ({ map: [...(base(session, host).hash(first(args)) ?? [])] })],
   ["DBSIZE", (_args, session, host) => base(session, host).size],
+  ["SCAN", (args, session, host) => scan(args, base(session, host), host)],
   ["FLUSHALL", (_args, _session, host) => (host.database(0).clear(), OK)],
   ["WATCH", (args, session, host) => watch(args, session, host)],
   ["UNWATCH", (_args, session) => (session.watched.clear(), OK)],

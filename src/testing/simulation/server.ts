@@ -7,6 +7,14 @@ import { Failure, OK, Status, type WireReply } from "./wire.ts";
 /** Told of every command that runs, in the order in which they do: inside EXEC, too, and not while they are only queued. */
 export type ExecutionListener = (command: readonly string[], session: Session) => void;
 
+/** A cluster's word on what its node may run. */
+export interface CommandGate {
+  /** The reply in place of the command's own; undefined lets it through. */
+  answer(name: string, args: readonly string[], session: Session): WireReply | undefined;
+  /** Whether the command has to wait, for writes are paused. */
+  holds(command: readonly string[], session: Session): boolean;
+}
+
 const QUEUED = new Status("QUEUED");
 const MAX_CLIENTS = new Failure("ERR max number of clients reached");
 
@@ -23,8 +31,10 @@ export class SimulatedServer implements CommandHost {
   onExecute: ExecutionListener | null = null;
   /** Told of every element that a blocking pop has taken, with the pop's arguments. */
   onTaken: ((element: string, args: readonly string[]) => void) | null = null;
+  /** @internal Set by a cluster that the server is a node of. */
+  gate: CommandGate | null = null;
   readonly #network: SimulatedNetwork;
-  readonly #databases = new Map<number, Database>();
+  #databases = new Map<number, Database>();
   #paused = false;
   #nextId = 1;
 
@@ -42,6 +52,12 @@ export class SimulatedServer implements CommandHost {
     let database = this.#databases.get(index);
     if (database === undefined) this.#databases.set(index, (database = new Database()));
     return database;
+  }
+
+  /** @internal Has what another server has from now on: the same, as a replica that never lags, or a copy of its own. */
+  takeData(from: SimulatedServer, how: "share" | "copy"): void {
+    if (how === "share") this.#databases = from.#databases;
+    else this.#databases = new Map([...from.#databases].map(([index, database]) => [index, database.copy()]));
   }
 
   // --- its life ---
@@ -79,6 +95,11 @@ export class SimulatedServer implements CommandHost {
 
   resume(): void {
     this.#paused = false;
+    this.serveAll();
+  }
+
+  /** @internal Goes on with what was held back. */
+  serveAll(): void {
     for (const session of [...this.sessions.values()]) this.#serve(session);
   }
 
@@ -153,8 +174,10 @@ export class SimulatedServer implements CommandHost {
   /** Runs what has come, until it blocks. */
   #serve(session: Session): void {
     while (session.isOpen && !this.#paused && session.blocked === null) {
-      const command = session.input.next();
+      const command = session.postponed ?? session.input.next();
       if (command === undefined) break;
+      session.postponed = this.gate?.holds(command, session) === true ? command : null;
+      if (session.postponed !== null) break;
       this.#answer(command, session);
     }
     session.flush();
@@ -172,6 +195,11 @@ export class SimulatedServer implements CommandHost {
   #dispatch(command: readonly string[], session: Session): WireReply | undefined {
     const [word = "", ...args] = command;
     const name = word.toUpperCase();
+    const answer = this.gate?.answer(name, args, session);
+    if (answer !== undefined) {
+      if (answer instanceof Failure) breakTransaction(name, session);
+      return answer;
+    }
     if (name === "MULTI" || name === "EXEC" || name === "DISCARD") return this.#transaction(name, session);
     if (!commands.has(name)) {
       session.queueBroken ||= session.queue !== null;
@@ -238,6 +266,15 @@ export class SimulatedServer implements CommandHost {
       return new Failure("WRONGTYPE Operation against a key holding the wrong kind of value");
     }
   }
+}
+
+/** A command that was refused spoils the MULTI that it stands in; a refused EXEC ends it. */
+function breakTransaction(name: string, session: Session): void {
+  if (session.queue === null) return;
+  session.queueBroken = true;
+  if (name !== "EXEC") return;
+  session.queue = null;
+  session.watched.clear();
 }
 
 /** What a server answers while it refuses to touch data. */

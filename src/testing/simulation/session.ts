@@ -27,6 +27,12 @@ export class Session {
   readonly patterns: Set<string> = new Set();
   answers: "on" | "off" | "skip" = "on";
   tracking = false;
+  /** The next command, or the MULTI block that it begins, may use slots that are on their way to this node. */
+  asking = false;
+  /** A replica may answer reads of its primary's slots. */
+  readsReplica = false;
+  /** A command that waits because writes are paused. */
+  postponed: string[] | null = null;
   blocked: Blocked | null = null;
   isOpen = true;
   #output = "";
@@ -60,6 +66,8 @@ export class Session {
     this.patterns.clear();
     this.answers = "on";
     this.tracking = false;
+    this.asking = false;
+    this.readsReplica = false;
     this.db = 0;
     this.protocol = 2;
   }

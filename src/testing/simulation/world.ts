@@ -1,4 +1,5 @@
 import type { Clock, Dialler, Endpoint, Environment } from "../../index.ts";
+import { SimulatedCluster, type SimulatedClusterOptions } from "./cluster/cluster.ts";
 import { SimulatedNetwork } from "./network.ts";
 import { Random } from "./random.ts";
 import { SimulatedServer } from "./server.ts";
@@ -22,6 +23,7 @@ export class SimulatedWorld implements Environment {
   readonly random: Random;
   readonly timeline: Timeline;
   readonly network: SimulatedNetwork;
+  #programs = 0;
 
   /** @param seed a whole number: worlds of one seed behave alike */
   constructor(seed: number) {
@@ -44,6 +46,11 @@ export class SimulatedWorld implements Environment {
     return new SimulatedServer(this.network, address);
   }
 
+  /** Starts a cluster, whose nodes are at `cluster:7001` and the ports behind it. */
+  startCluster(options?: SimulatedClusterOptions): SimulatedCluster {
+    return new SimulatedCluster(this.network, this.random.fork("cluster"), options);
+  }
+
   /**
    * Runs a program, and lets time pass until it has come to its end.
    *
@@ -51,7 +58,11 @@ export class SimulatedWorld implements Environment {
    */
   async run<T>(program: () => Promise<T>): Promise<T> {
     let isOver = false;
-    const result = program().finally(() => (isOver = true));
+    this.#programs++;
+    const result = program().finally(() => {
+      isOver = true;
+      this.#programs--;
+    });
     result.catch(() => {});
     const moved = await this.timeline.run(Infinity, () => isOver);
     if (!moved && !isOver)
@@ -61,6 +72,8 @@ export class SimulatedWorld implements Environment {
 
   /** Lets so many ms pass. */
   async pass(ms: number): Promise<void> {
-    await this.timeline.run(this.timeline.now() + ms);
+    // Inside a program time passes already; two who move it on would not see what the other one is about to do.
+    if (this.#programs > 0) await new Promise<void>((resolve) => this.timeline.after(ms, resolve, true));
+    else await this.timeline.run(this.timeline.now() + ms);
   }
 }
