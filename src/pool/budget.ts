@@ -51,8 +51,9 @@ export class Budget {
 
   /** Tells `member` of the next free permit, and makes another pool end a connection that it does not use. */
   want(member: BudgetMember): void {
-    if (this.#members.size < 2 || this.#waiting.has(member)) return;
+    if (this.#members.size < 2) return;
     this.#waiting.add(member);
-    for (const other of this.#members) if (other !== member && !this.#waiting.has(other) && other.endUnused()) return;
+    // Asked again for as long as it waits, for what all of them used before may be unused by now.
+    for (const other of this.#members) if (other !== member && other.endUnused()) return;
   }
 }
