@@ -20,6 +20,33 @@ async function play(
   });
 }
 
+/** Counts how often each node is asked for the map. */
+function questions(cluster: SimulatedCluster): Map<string, number> {
+  const asked = new Map<string, number>();
+  cluster.onAnswer = (answer, { id }) => {
+    if (answer === "CLUSTER") asked.set(id, (asked.get(id) ?? 0) + 1);
+  };
+  return asked;
+}
+
+test("a node that became a primary is asked once in a look, and has one vote", async () => {
+  await play({ replicas: 1 }, async (redis, cluster, world) => {
+    await redis.set("{a}", "1");
+    const primary = cluster.ownerOf(slotOf("{a}"));
+    const [heir] = cluster.replicasOf(primary) as [SimulatedNode];
+    cluster.failover(heir);
+    await world.pass(1000);
+    for (let look = 0; look < 20; look++) {
+      const asked = questions(cluster);
+      await redis.set("{a}", String(look)); // the first one is sent on to the heir
+      await world.pass(600);
+      cluster.failover(cluster.replicasOf(cluster.ownerOf(slotOf("{a}")))[0] as SimulatedNode);
+      await world.pass(1000);
+      assert.ok(Math.max(0, ...asked.values()) <= 1, JSON.stringify([...asked]));
+    }
+  });
+});
+
 test("one budget for all nodes: a node gets the connection that another one does not use any more", async () => {
   await play({ maxTotalConnections: 3 }, async (redis, cluster, world) => {
     await redis.mset({ "{a}": "1", "{b}": "1", "{c}": "1" });

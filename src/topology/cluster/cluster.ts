@@ -169,8 +169,9 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
 
   /** Nodes that answer first, in a random order; then the others; then those that were given at the start, whose names may lead elsewhere now. */
   candidates(): readonly NodePool[] {
-    const known = this.#table.shards.flatMap((shard) => [shard.primary, ...shard.replicas]);
-    const shuffled = known.map((pool) => ({ pool, key: this.clock.random() + (pool.isReachable ? 0 : 1) }));
+    // Since a redirect a node may stand there as a primary and as the replica that it was.
+    const known = new Set(this.#table.shards.flatMap((shard) => [shard.primary, ...shard.replicas]));
+    const shuffled = [...known].map((pool) => ({ pool, key: this.clock.random() + (pool.isReachable ? 0 : 1) }));
     const order = shuffled.sort((a, b) => a.key - b.key).map(({ pool }) => pool);
     if (order.some((pool) => pool.isReachable)) return order;
     const seeds = this.#options.seeds.map((seed) => this.#poolAt(seed));
