@@ -47,6 +47,24 @@ test("a node that became a primary is asked once in a look, and has one vote", a
   });
 });
 
+for (const [lost, silent] of [
+  ["{a}", "{b}"],
+  ["{b}", "{a}"],
+] as const) {
+  test(`a pipeline of which one node may have run its part is not called unsent (${lost} is with the other)`, async () => {
+    await play({ retry: { attempts: 0 }, commandTimeout: 400 }, async (redis, cluster, world) => {
+      await redis.mset({ "{a}": "1", "{b}": "1" });
+      const nodes = [lost, silent].map((key) => cluster.ownerOf(slotOf(key))) as [SimulatedNode, SimulatedNode];
+      assert.notEqual(nodes[0], nodes[1]);
+      // The one cannot be reached, the other has the command and does not answer.
+      cluster.crash(nodes[0]);
+      nodes[1].server.pause();
+      await world.pass(5);
+      await assert.rejects(redis.pipeline().incr("{a}").incr("{b}").exec(), { outcome: "unknown" });
+    });
+  });
+}
+
 test("one budget for all nodes: a node gets the connection that another one does not use any more", async () => {
   await play({ maxTotalConnections: 3 }, async (redis, cluster, world) => {
     await redis.mset({ "{a}": "1", "{b}": "1", "{c}": "1" });

@@ -193,7 +193,7 @@ export class Router {
     });
     await Promise.all([...work, ...alone]);
     // As on one server: where nothing came back, it is the pipeline that has failed.
-    if (failures.length > 0 && results.every((result) => result instanceof Error)) throw failures[0];
+    if (failures.length > 0 && results.every((result) => result instanceof Error)) throw mostUncertain(results);
     return results;
   }
 
@@ -228,6 +228,11 @@ export class Router {
     if (!policy.takeOver(part, result)) part.reject(result);
     return promise.catch((error: unknown) => error);
   }
+}
+
+/** The error for all of them: what may be true of one part must not be denied for the whole. */
+function mostUncertain(errors: readonly unknown[]): unknown {
+  return errors.find((error) => error instanceof RedisError && error.outcome === "unknown") ?? errors[0];
 }
 
 function mayBeElsewhere(error: RedisError): boolean {
