@@ -65,6 +65,28 @@ for (const [lost, silent] of [
   });
 }
 
+test("a scan gives every key although replicas read, and slots move in the middle of it", async () => {
+  await play({ replicas: 2, readFrom: "replica" }, async (redis, cluster, world) => {
+    const keys = Array.from({ length: 200 }, (_, n) => `key:${n}`);
+    await redis.mset(Object.fromEntries(keys.map((key) => [key, "1"])));
+    const [one, two] = cluster.primaries as [SimulatedNode, SimulatedNode];
+    let inFirstSlot = 0;
+    while (slotOf(`{${inFirstSlot}}`) !== 0) inFirstSlot++;
+    const found = new Set<string>();
+    for await (const key of redis.scanIterator({ count: 5 })) {
+      found.add(key);
+      if (found.size !== 20) continue;
+      const move = cluster.moveSlots([0, 1, 2], one, two);
+      move.begin();
+      move.finish();
+      await world.pass(100);
+      await redis.set(`{${inFirstSlot}}`, "1"); // the client hears of it
+      keys.push(`{${inFirstSlot}}`);
+    }
+    assert.deepEqual([...found].toSorted(), keys.toSorted());
+  });
+});
+
 test("one budget for all nodes: a node gets the connection that another one does not use any more", async () => {
   await play({ maxTotalConnections: 3 }, async (redis, cluster, world) => {
     await redis.mset({ "{a}": "1", "{b}": "1", "{c}": "1" });

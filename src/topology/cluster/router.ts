@@ -65,8 +65,12 @@ export class Router {
   #toSlot(request: Request, slot: number): void {
     const shard = this.#target.shardOf(slot);
     if (shard === null) this.#target.hold(request);
-    else
-      void (this.#target.spreadsReads && request.effect === "read" ? shard.reader() : shard.primary).execute(request);
+    else void this.#readerOr(shard, request).execute(request);
+  }
+
+  /** A scan stays with the primary: its cursor means nothing to a replica. */
+  #readerOr(shard: ReplicaSet, { effect, spec }: Request): NodePool {
+    return this.#target.spreadsReads && effect === "read" && spec.name !== "SCAN" ? shard.reader() : shard.primary;
   }
 
   #anywhere(request: Request): void {
@@ -172,7 +176,7 @@ export class Router {
     if (place === ANYWHERE) return this.#target.any();
     const shard = this.#target.shardOf(place);
     if (shard === null) return null;
-    return this.#target.spreadsReads && part.effect === "read" ? shard.reader() : shard.primary;
+    return this.#readerOr(shard, part);
   }
 
   async #runPipeline(

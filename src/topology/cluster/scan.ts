@@ -43,7 +43,6 @@ function cursorOf(arg: unknown): bigint {
 export interface ScanTarget {
   /** Who owns each slot, by its node's name; undefined for nobody. */
   ownerOf(slot: number): string | undefined;
-  readonly firstSlots: readonly number[];
   /** Brings the map up to date. */
   refresh(): Promise<void>;
   /** Runs a request on whoever owns a slot, also when it is sent again. */
@@ -62,11 +61,11 @@ export async function* scanSources(target: ScanTarget, slots: number): AsyncGene
   let missing: ReadonlySet<number> | null = null;
   for (let round = 0; round <= ROUNDS; round++) {
     const mine = missing;
-    for (const first of target.firstSlots) {
-      const node = target.ownerOf(first);
-      if (mine !== null && ![...mine].some((slot) => target.ownerOf(slot) === node)) continue;
+    for (const [node, own] of slotsByNode(owners, mine)) {
+      // By a slot that it still has: another node cannot go on with its cursor.
+      const slotOfNode = (): number => own.find((slot) => target.ownerOf(slot) === node) ?? (own[0] as number);
       yield {
-        execute: (request) => target.executeAt(first, request),
+        execute: (request) => target.executeAt(slotOfNode(), request),
         wants: (key) => mine === null || mine.has(slotOf(key)),
       };
     }
@@ -78,6 +77,22 @@ export async function* scanSources(target: ScanTarget, slots: number): AsyncGene
     missing = changed;
     owners = now;
   }
+}
+
+/** The slots of each node, all or only `those`. */
+function slotsByNode(
+  owners: readonly (string | undefined)[],
+  those: ReadonlySet<number> | null,
+): ReadonlyMap<string, readonly number[]> {
+  const nodes = new Map<string, number[]>();
+  for (const slot of those ?? owners.keys()) {
+    const node = owners[slot];
+    if (node === undefined) continue;
+    const slots = nodes.get(node);
+    if (slots === undefined) nodes.set(node, [slot]);
+    else slots.push(slot);
+  }
+  return nodes;
 }
 
 function ownersNow(target: ScanTarget, slots: number): (string | undefined)[] {
