@@ -166,9 +166,9 @@ export class Subscriptions implements LinkListener {
   lost(link: SubscriberLink, error: RedisError): void {
     const groups = [...(this.#onLink.get(link) ?? [])];
     const reason = this.#hasLeft(link.pool) ? "moved" : "lost";
-    const served = groups.filter((group) => group.isServed);
     this.#end(link, "lost");
-    this.#report(served, { reason, cause: error, at: Date.now() }, link.node);
+    // Those that were not confirmed yet, too: the server may have sent messages already.
+    this.#report(groups, { reason, cause: error, at: Date.now() }, link.node);
     for (const group of groups) void this.#restore(group);
   }
 
