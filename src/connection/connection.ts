@@ -10,7 +10,7 @@ import { CommandQueue, type Progress } from "./command-queue.ts";
 import { lostError, timeoutError, type CloseReason } from "./lost.ts";
 import { OrderCheck } from "./order-check.ts";
 import { SessionShadow } from "./session.ts";
-import { confirms, isSubscriptionMessage } from "./subscription-replies.ts";
+import { confirms, isSubscriptionMessage, mayAnswerUnsubscribe } from "./subscription-replies.ts";
 
 /** What the server said about itself in the handshake. */
 export interface ServerInfo {
@@ -296,7 +296,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
       return;
     }
     if (request === undefined) {
-      if (!this.#answersUnsubscribe(reply)) this.#unasked();
+      if (this.onMessage === null || !mayAnswerUnsubscribe(reply)) this.#unasked();
       return;
     }
     if (typeof reply === "object" && reply instanceof ServerError) reply.node = this.node;
@@ -325,11 +325,6 @@ export class Connection implements Executor, TransportListener, ReplySink {
       if (request.accept(kind) !== "more") this.#queue.shift();
     }
     this.onMessage?.(items);
-  }
-
-  /** Where a slot has moved, the server's own `sunsubscribe` was taken for the answer to SUNSUBSCRIBE, and this is the real one. */
-  #answersUnsubscribe(reply: Reply): boolean {
-    return this.onMessage !== null && reply instanceof ServerError && reply.code === "MOVED";
   }
 
   #unasked(): void {

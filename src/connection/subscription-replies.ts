@@ -1,3 +1,4 @@
+import { ServerError } from "../base/errors.ts";
 import type { Request } from "../commands/request.ts";
 import type { Reply } from "../protocol/reply.ts";
 
@@ -14,4 +15,9 @@ export function confirms(request: Request, kind: string, channel: Reply): boolea
   if (!KINDS.has(kind) || request.spec.name.toLowerCase() !== kind) return false;
   const name = Buffer.isBuffer(channel) ? channel : Buffer.from(String(channel));
   return request.args.some((arg) => name.equals(Buffer.isBuffer(arg) ? arg : Buffer.from(String(arg))));
+}
+
+/** Where a slot has moved, the server's own `sunsubscribe` was taken for the answer to SUNSUBSCRIBE, and this is the real one. */
+export function mayAnswerUnsubscribe(reply: Reply): boolean {
+  return reply instanceof ServerError && reply.code === "MOVED";
 }
