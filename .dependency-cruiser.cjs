@@ -3,7 +3,7 @@
 const layers = ["base", "protocol", "commands", "connection", "pool", "topology", "client"];
 
 // Siblings on one line of the architecture: they never import each other.
-const topologies = ["standalone", "sentinel", "cluster"];
+const topologies = ["standalone", "replicated", "sentinel", "cluster"];
 
 // Built on the public entry alone, as a user's program would be.
 const satellites = ["cache", "otel", "cli", "testing", "integrations"];

@@ -1,5 +1,6 @@
 export type { BufferRedis } from "./client/buffer-redis.ts";
-export { Redis, type RedisStats, type SharedPoolOptions } from "./client/redis.ts";
+export { Redis, type RedisStats } from "./client/redis.ts";
+export type { SharedPoolOptions } from "./client/shared-pool.ts";
 export { ConnectionPool, type CloseOptions, type LeaseOptions } from "./client/connection-pool.ts";
 export { Lease } from "./client/lease.ts";
 export type { BufferCommands, Commands } from "./commands/typings.generated.ts";

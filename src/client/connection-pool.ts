@@ -1,4 +1,5 @@
 import type { RedisOptions } from "../base/options.ts";
+import { refuseReplicas } from "../base/replica-options.ts";
 import { validateDuration } from "../base/validate.ts";
 import type { SizingAdvice } from "../pool/advice.ts";
 import type { LeaseLeak } from "../pool/housekeeper.ts";
@@ -53,6 +54,7 @@ export class ConnectionPool implements AsyncDisposable {
   constructor(input?: string | URL | RedisOptions, extra?: RedisOptions) {
     this.#core = serverCore(input, extra);
     const { options, clock } = this.#core;
+    refuseReplicas(options, "a pool has the connections of one server", "use new Redis(), or a pool for each server");
     this.#limits = { timeout: options.acquireTimeout, signal: null, role: "leased" };
     const settings = defaultSettings(options, null);
     this.#wrap = (lease) => Lease.of(lease, settings, clock);

@@ -1,10 +1,12 @@
 import { systemClock, type Clock } from "../base/clock.ts";
 import { resolveOptions, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
+import { refuseReplicas, resolveReplicas } from "../base/replica-options.ts";
 import { resolveCluster } from "../base/topology-options.ts";
 import type { Dialler } from "../base/transport.ts";
 import { urlKind } from "../base/url.ts";
 import { SocketDialler } from "../connection/socket.ts";
 import { Cluster } from "../topology/cluster/cluster.ts";
+import { Replicated } from "../topology/replicated/replicated.ts";
 import { Standalone } from "../topology/standalone/standalone.ts";
 import type { Topology } from "../topology/topology.ts";
 
@@ -22,9 +24,7 @@ export interface ServerCore extends Core {
 
 /** One server, by its URL or options. */
 export function serverCore(input?: string | URL | RedisOptions, extra?: RedisOptions): ServerCore {
-  const options = resolveOptions(input, extra);
-  const clock = clockOf(options);
-  return { options, topology: new Standalone(options, diallerOf(options), clock), clock };
+  return standaloneCore(resolveOptions(input, extra));
 }
 
 /** A cluster, by some of its nodes. */
@@ -35,10 +35,26 @@ export function clusterCore(nodes: unknown, extra: unknown): Core {
   return { options, topology: new Cluster(cluster, diallerOf, clock), clock };
 }
 
-/** What a URL or options lead to: one server or a cluster. */
+/** What a URL or options lead to: one server, with replicas or without, or a cluster. */
 export function coreOf(input?: string | URL | RedisOptions, extra?: RedisOptions): Core {
-  const several = typeof input === "string" || input instanceof URL ? urlKind(String(input)) : "server";
-  return several === "cluster" ? clusterCore(input, extra) : serverCore(input, extra);
+  const kind = typeof input === "string" || input instanceof URL ? urlKind(String(input)) : "server";
+  if (kind === "cluster") return clusterCore(input, extra);
+  const options = resolveOptions(input, extra);
+  if (options.replicas.length > 0) return replicatedCore(options, resolveReplicas(input, extra, options));
+  refuseReplicas(options, "no replica is known", "pass replicas, or use Redis.sentinel() or Redis.cluster()");
+  return standaloneCore(options);
+}
+
+function replicatedCore(options: ResolvedOptions, replicas: readonly ResolvedOptions[]): Core {
+  const clock = clockOf(options);
+  const topology = new Replicated({ options, clock, dialler: diallerOf, discover: null });
+  topology.setMembers(options, replicas);
+  return { options, topology, clock };
+}
+
+function standaloneCore(options: ResolvedOptions): ServerCore {
+  const clock = clockOf(options);
+  return { options, topology: new Standalone(options, diallerOf(options), clock), clock };
 }
 
 function clockOf({ environment }: ResolvedOptions): Clock {

@@ -1,4 +1,4 @@
-import { ClosedError, OptionsError, ServerError } from "../base/errors.ts";
+import { ClosedError, ServerError } from "../base/errors.ts";
 import type { NodeAddress } from "../base/addresses.ts";
 import { resolveRetry, type RedisOptions } from "../base/options.ts";
 import type { ClusterOptions } from "../base/topology-options.ts";
@@ -21,6 +21,7 @@ import { closeTimeout, ConnectionPool, type CloseOptions, type LeaseOptions } fr
 import { leaseOn, type Lease } from "./lease.ts";
 import type { BufferRedis } from "./buffer-redis.ts";
 import { openSubscription } from "./pubsub.ts";
+import { isSharedPool, type SharedPoolOptions } from "./shared-pool.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
 import { applySettings, defaultSettings, type CommandOptions, type CommandSettings } from "./settings.ts";
@@ -32,11 +33,6 @@ import { transact, type Transaction, type TransactionOptions, type TransactionRe
 export interface RedisStats {
   /** The pool of each node, by `host:port` or the path of its unix socket. */
   readonly nodes: Readonly<Record<string, PoolStats>>;
-}
-
-/** Uses a pool that others use too; it stays open when this client is closed. */
-export interface SharedPoolOptions {
-  readonly pool: ConnectionPool;
 }
 
 /** What all views of one client share. */
@@ -363,19 +359,6 @@ function viewOn(core: Core, ownsTopology: boolean): [Shared, CommandSettings] {
   const retries = new RetryQueue(clock, topology, options.maxInFlight);
   const shared: Shared = { ...core, ownsTopology, subscriptions: new Subscriptions(core), retries, state: "open" };
   return [shared, defaultSettings(options, topology.policy(new Retrier(options, retries)))];
-}
-
-function isSharedPool(input: unknown, extra?: RedisOptions): input is SharedPoolOptions {
-  if (typeof input !== "object" || input === null || !("pool" in input)) return false;
-  if (!(input.pool instanceof ConnectionPool))
-    throw new OptionsError("pool", `pool must be a ConnectionPool, got ${typeof input.pool}`);
-  const others = Object.keys(input).filter((name) => name !== "pool");
-  if (others.length > 0 || extra !== undefined)
-    throw new OptionsError(
-      others[0] ?? "pool",
-      `${others.join(", ") || "options"} cannot be given beside pool: set it where the pool is made`,
-    );
-  return true;
 }
 
 function isRepeatable(result: unknown): boolean {

@@ -21,6 +21,8 @@ export interface ServerInfo {
   readonly protocol: 2 | 3;
   /** The availability zone that the server says it is in; empty where it does not tell. */
   readonly zone: string;
+  /** `master` or `replica`, as it was at the handshake; empty where the server does not tell. */
+  readonly role: string;
 }
 
 /** Whoever owns the connection and is told of its end. */
@@ -46,7 +48,7 @@ type ConnectionState = "opening" | "open" | "closed";
 export class Connection implements Executor, TransportListener, ReplySink {
   readonly node: string;
   readonly session: SessionShadow;
-  info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "" };
+  info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "", role: "" };
   /** What it was logged in with; null where no password is used. Never shown. */
   credentials: Credentials | null = null;
   /** What the server took to answer the handshake, ms. */

@@ -61,6 +61,7 @@ function fromHello(reply: Reply): Partial<ServerInfo> {
     version: typeof hello["version"] === "string" ? hello["version"] : "",
     protocol: 3,
     zone: typeof hello["availability_zone"] === "string" ? hello["availability_zone"] : "",
+    role: typeof hello["role"] === "string" ? hello["role"] : "",
   };
 }
 
@@ -73,7 +74,7 @@ class NoResp3 extends Error {}
 async function run(connection: Connection, options: ResolvedOptions, list: readonly Step[]): Promise<ServerInfo> {
   const sent = list.map((step) => connection.execute(buildCall(step.name, step.args)));
   const settled = await Promise.allSettled(sent);
-  let info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "" };
+  let info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "", role: "" };
   for (const [index, step] of list.entries()) {
     const result = settled[index];
     if (result === undefined) continue;

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Dialler } from "../base/transport.ts";
+import type { Connection } from "../connection/connection.ts";
 import { openConnection } from "../connection/open.ts";
 import { Budget } from "../pool/budget.ts";
 import { NodePool } from "../pool/node-pool.ts";
@@ -15,6 +16,8 @@ export interface NodePoolsParts {
   readonly dialler: (options: ResolvedOptions) => Dialler;
   /** Told when a node is in trouble: it cannot be reached, has ended a connection, or is silent. */
   readonly onTrouble: () => void;
+  /** Told when a node says in a handshake that it is a replica; servers before Redis 6, and RESP2, do not say. */
+  readonly onReplica?: (node: string) => void;
 }
 
 /** The pools of several nodes, under one budget. Nothing is dialled before it is needed. */
@@ -42,8 +45,11 @@ export class NodePools {
     if (known !== undefined) return known;
     const { clock, onTrouble } = this.#parts;
     const dialler = this.#parts.dialler(options);
-    const open = (signal: AbortSignal): ReturnType<typeof openConnection> =>
-      openConnection(options, dialler, clock, signal);
+    const open = async (signal: AbortSignal): Promise<Connection> => {
+      const connection = await openConnection(options, dialler, clock, signal);
+      if (connection.info.role === "replica") this.#parts.onReplica?.(options.node);
+      return connection;
+    };
     const pool = new NodePool({ options, open, clock, budget: this.#budget, onTrouble });
     if (this.#keepsLanes) pool.keepLane();
     if (this.#closed) pool.destroy();
@@ -57,8 +63,14 @@ export class NodePools {
       if (nodes.has(node)) continue;
       this.#pools.delete(node);
       this.#leaving.add(pool);
-      void pool.leave(LEAVING).then(() => this.#leaving.delete(pool));
+      // Only when this turn's commands are written: from then on it is known of each what the server makes of it.
+      this.#parts.clock.defer(() => void pool.leave(LEAVING).then(() => this.#leaving.delete(pool)));
     }
+  }
+
+  /** Ends what is still under way on nodes that have left and are silent. */
+  abandonLeaving(): void {
+    for (const pool of this.#leaving) pool.abandonSilent();
   }
 
   keepLanes(): void {

@@ -7,6 +7,8 @@ import type { NodePool } from "../pool/node-pool.ts";
 const AS_NEAR = 1;
 /** How often round trips are measured, ms. */
 const MEASURE_PERIOD = 10_000;
+/** So often a node that cannot serve is tried, and so long it may take to answer, ms. */
+const TRY_PERIOD = 1000;
 /** What the latest measurement counts for. */
 const WEIGHT = 0.3;
 
@@ -43,6 +45,8 @@ export class ReadChoice {
   readonly #zone: string | null;
   /** ms; a node that has never answered counts as far away. */
   readonly #roundTrips = new WeakMap<NodePool, number>();
+  /** Nodes that are not asked before they have answered a PING, and when they are sent the next one, ms on the clock. */
+  readonly #avoided = new WeakMap<NodePool, number>();
   #timer: Timer | null = null;
 
   constructor(clock: Clock, readFrom: ReadFrom, zone: string | null) {
@@ -59,9 +63,9 @@ export class ReadChoice {
   /** @param turn makes reads go round among those that are as good */
   pick(primary: NodePool, replicas: readonly NodePool[], turn: number): NodePool {
     if (this.readFrom === "primary") return primary;
-    const reachable = replicas.filter((pool) => pool.isReachable);
+    const reachable = replicas.filter((pool) => this.#isUsable(pool));
     if (this.readFrom === "nearest") {
-      const near = this.#nearest(primary.isReachable ? [primary, ...reachable] : reachable);
+      const near = this.#nearest(this.#isUsable(primary) ? [primary, ...reachable] : reachable);
       return near[turn % near.length] ?? primary;
     }
     if (reachable.length > 0) return reachable[turn % reachable.length] as NodePool;
@@ -71,10 +75,15 @@ export class ReadChoice {
       : primary;
   }
 
+  /** A node cannot serve at the moment: the others are asked until it answers a PING again. */
+  avoid(pool: NodePool): void {
+    this.#avoided.set(pool, this.clock.now() + TRY_PERIOD);
+  }
+
   /** Measures the round trips of `pools` now and then, where they are needed. */
   measure(pools: () => Iterable<NodePool>): void {
     if (this.readFrom !== "nearest") return;
-    for (const pool of pools()) void this.#ping(pool);
+    for (const pool of pools()) void this.#ping(pool, pool.options.connectTimeout);
     this.#timer?.cancel();
     this.#timer = this.clock.schedule(() => this.measure(pools), MEASURE_PERIOD);
   }
@@ -84,21 +93,34 @@ export class ReadChoice {
     this.#timer = null;
   }
 
-  async #ping(pool: NodePool): Promise<void> {
+  /** Whether a node can be asked. One that cannot is tried now and then: nothing else would make its pool connect again. */
+  #isUsable(pool: NodePool): boolean {
+    const due = this.#avoided.get(pool);
+    if (due === undefined && pool.isReachable) return true;
+    if (due === undefined || this.clock.coarseNow() >= due) {
+      this.avoid(pool);
+      void this.#ping(pool, TRY_PERIOD).then((answers) => answers && this.#avoided.delete(pool));
+    }
+    return false;
+  }
+
+  /** @returns whether it has answered */
+  async #ping(pool: NodePool, timeout: number): Promise<boolean> {
     const request = buildCall("PING", []);
     const begin = this.clock.now();
-    request.timeout = pool.options.connectTimeout;
-    request.deadline = begin + request.timeout;
+    request.timeout = timeout;
+    request.deadline = begin + timeout;
     try {
       await pool.execute(request);
     } catch {
       this.#roundTrips.delete(pool);
-      return;
+      return false;
     }
     const time = this.clock.now() - begin;
     // The first one may have had to wait for its connection: the next one corrects it.
     const known = this.#roundTrips.get(pool) ?? time;
     this.#roundTrips.set(pool, Math.min(time, known + WEIGHT * (time - known)));
+    return true;
   }
 
   #roundTrip(pool: NodePool): number {

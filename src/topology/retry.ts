@@ -1,7 +1,14 @@
 import { backoffDelay } from "../base/backoff.ts";
 import type { Clock, Timer } from "../base/clock.ts";
 import { events } from "../base/diagnostics.ts";
-import { ClosedError, ConnectionLostError, ServerError, type RedisError } from "../base/errors.ts";
+import {
+  ClosedError,
+  ConnectError,
+  ConnectionLostError,
+  PoolTimeoutError,
+  ServerError,
+  type RedisError,
+} from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Executor, Request, RetryPolicy } from "../commands/request.ts";
 import { EFFECT_RANK } from "../commands/spec.ts";
@@ -23,8 +30,13 @@ const PASSING = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN"]);
 const PERHAPS = new Set(["READONLY", "NOREPLICAS"]);
 
 /** The server has become a replica: a blocked command got nothing, and the new primary can run it. CLIENT UNBLOCK has other words. */
-function isRoleChange(error: ServerError): boolean {
+export function isRoleChange(error: ServerError): boolean {
   return error.code === "UNBLOCKED" && /instance state changed/.test(error.message);
+}
+
+/** Whether there was no connection to wait for, because the node cannot be reached. */
+export function isUnreachable(error: unknown): boolean {
+  return error instanceof PoolTimeoutError && error.cause instanceof ConnectError;
 }
 
 type Verdict = "always" | "attempts" | "never";

@@ -1,9 +1,9 @@
 import { backoffDelay } from "../../base/backoff.ts";
-import { ConnectError, PoolTimeoutError, ServerError, type RedisError } from "../../base/errors.ts";
+import { ServerError, type RedisError } from "../../base/errors.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { encodeOpening } from "../../protocol/encoder.ts";
-import type { RetryQueue } from "../retry.ts";
+import { isUnreachable, type RetryQueue } from "../retry.ts";
 
 /** So often a command is sent on at once; then with pauses, for the nodes do not agree. */
 const AT_ONCE = 5;
@@ -91,11 +91,6 @@ export class Redirector implements RetryPolicy {
     }
     return true;
   }
-}
-
-/** Whether there was no connection to wait for, because the node cannot be reached. */
-export function isUnreachable(error: unknown): boolean {
-  return error instanceof PoolTimeoutError && error.cause instanceof ConnectError;
 }
 
 /** What a node says when its part of the cluster is not as the map has it. */

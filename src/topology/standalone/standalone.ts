@@ -4,6 +4,7 @@ import type { Dialler } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { openConnection } from "../../connection/open.ts";
 import { NodePool } from "../../pool/node-pool.ts";
+import { DemotionNotice } from "../demotion.ts";
 import { everything, type ScanSource, type Topology } from "../topology.ts";
 
 /** One server: everything goes to its one pool. */
@@ -30,7 +31,7 @@ export class Standalone implements Topology {
   }
 
   policy(rules: RetryPolicy | null): RetryPolicy | null {
-    return rules;
+    return rules === null ? null : new DemotionNotice(rules);
   }
 
   learnFrom(): boolean {
