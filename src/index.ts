@@ -23,6 +23,7 @@ export type { LeaseLeak } from "./pool/housekeeper.ts";
 export type { Percentiles } from "./base/histogram.ts";
 export type { Clock, Timer } from "./base/clock.ts";
 export type { Environment } from "./base/environment.ts";
+export type { SentinelOptions, SentinelSetup } from "./base/sentinel-options.ts";
 export type { NodeAddress } from "./base/addresses.ts";
 export type { ClusterOptions, DiscoveryOptions, NatMap } from "./base/topology-options.ts";
 export type { Dialler, Endpoint, Payload, TcpEndpoint, Transport, TransportListener } from "./base/transport.ts";

@@ -1,12 +1,15 @@
 import { systemClock, type Clock } from "../base/clock.ts";
 import { resolveOptions, type RedisOptions, type ResolvedOptions } from "../base/options.ts";
 import { refuseReplicas, resolveReplicas } from "../base/replica-options.ts";
+import { resolveSentinel } from "../base/sentinel-options.ts";
 import { resolveCluster } from "../base/topology-options.ts";
 import type { Dialler } from "../base/transport.ts";
 import { urlKind } from "../base/url.ts";
 import { SocketDialler } from "../connection/socket.ts";
 import { Cluster } from "../topology/cluster/cluster.ts";
+import type { Discovery, Members } from "../topology/discovery.ts";
 import { Replicated } from "../topology/replicated/replicated.ts";
+import { Sentinels } from "../topology/sentinel/sentinels.ts";
 import { Standalone } from "../topology/standalone/standalone.ts";
 import type { Topology } from "../topology/topology.ts";
 
@@ -35,10 +38,20 @@ export function clusterCore(nodes: unknown, extra: unknown): Core {
   return { options, topology: new Cluster(cluster, diallerOf, clock), clock };
 }
 
-/** What a URL or options lead to: one server, with replicas or without, or a cluster. */
+/** A primary and its replicas, by the sentinels that watch them. */
+export function sentinelCore(setup: unknown, extra: unknown): Core {
+  const sentinel = resolveSentinel(setup, extra);
+  const { options } = sentinel;
+  const clock = clockOf(options);
+  const discover = (members: Members): Discovery => new Sentinels(sentinel, members, diallerOf);
+  return { options, topology: new Replicated({ options, clock, dialler: diallerOf, discover }), clock };
+}
+
+/** What a URL or options lead to: one server, with replicas or without, a cluster, or what sentinels name. */
 export function coreOf(input?: string | URL | RedisOptions, extra?: RedisOptions): Core {
   const kind = typeof input === "string" || input instanceof URL ? urlKind(String(input)) : "server";
   if (kind === "cluster") return clusterCore(input, extra);
+  if (kind === "sentinel") return sentinelCore(input, extra);
   const options = resolveOptions(input, extra);
   if (options.replicas.length > 0) return replicatedCore(options, resolveReplicas(input, extra, options));
   refuseReplicas(options, "no replica is known", "pass replicas, or use Redis.sentinel() or Redis.cluster()");

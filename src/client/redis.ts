@@ -1,6 +1,7 @@
 import { ClosedError, ServerError } from "../base/errors.ts";
 import type { NodeAddress } from "../base/addresses.ts";
 import { resolveRetry, type RedisOptions } from "../base/options.ts";
+import type { SentinelOptions, SentinelSetup } from "../base/sentinel-options.ts";
 import type { ClusterOptions } from "../base/topology-options.ts";
 import { validateDuration, validateObject, validateSignal } from "../base/validate.ts";
 import { buildCall } from "../commands/call.ts";
@@ -11,7 +12,7 @@ import type { PoolStats } from "../pool/stats.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { isServerState, Retrier, RetryQueue } from "../topology/retry.ts";
 import type { ScanSource } from "../topology/topology.ts";
-import { clusterCore, coreOf, type Core } from "./core.ts";
+import { clusterCore, coreOf, sentinelCore, type Core } from "./core.ts";
 import { showStats } from "./show-stats.ts";
 import { batchRequest } from "../commands/batch.ts";
 import { Chain, notHere } from "./chain.ts";
@@ -91,6 +92,17 @@ export class Redis implements AsyncDisposable {
    */
   static cluster(nodes: readonly (string | URL | NodeAddress)[] | string | URL, options?: ClusterOptions): Redis {
     return new Redis(new View(...viewOn(clusterCore(nodes, options), true)) as unknown as SharedPoolOptions);
+  }
+
+  /**
+   * A client of the primary that sentinels name, and of its replicas.
+   *
+   * @param setup the name and the sentinels; or a URL `redis+sentinel://a:26379,b:26379/mymaster`
+   * @throws OptionsError `ERR_OPTIONS` naming the option, what was expected and what came
+   * @see docs/sentinel.md
+   */
+  static sentinel(setup: SentinelSetup | string | URL, options?: SentinelOptions): Redis {
+    return new Redis(new View(...viewOn(sentinelCore(setup, options), true)) as unknown as SharedPoolOptions);
   }
 
   /** The same commands with Buffers in place of strings. */

@@ -85,10 +85,14 @@ export class Replicated implements Topology, Members, RulesTarget {
     const promise = request.promise ?? request.start();
     if (request.isOver) return promise;
     const set = this.#set;
-    const pool = set === null ? null : this.#reads && isReadable(request) ? set.reader() : set.primary;
+    const pool = set === null ? null : this.#reads && isReadable(request) ? this.#reader(set) : set.primary;
     if (pool === null || pool === this.#doubted) this.#hold(request);
     else void pool.execute(request);
     return promise;
+  }
+
+  #reader(set: ReplicaSet): NodePool | null {
+    return this.#choice.readFrom === "replica" && set.replicas.length === 0 ? null : set.reader();
   }
 
   #hold(request: Request): void {
@@ -246,7 +250,10 @@ export class Replicated implements Topology, Members, RulesTarget {
   }
 
   #missing(): string {
-    return this.#discovery === null ? "no primary is known" : this.#discovery.missing;
+    const set = this.#set;
+    if (set !== null && set.primary !== this.#doubted)
+      return `no replica of ${set.primary.options.node} is known, and readFrom is "replica"`;
+    return this.#discovery?.missing ?? "no primary is known";
   }
 
   // --- leases, scans, subscriptions ---
