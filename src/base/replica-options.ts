@@ -31,7 +31,7 @@ export function resolveReplicas(
   return primary.replicas.map((endpoint, index) => {
     if (nodeOf(endpoint) === primary.node)
       throw new OptionsError("replicas", `replicas[${index}] is the server itself, ${primary.node}: leave it out`);
-    return resolveOptions({ ...given, ...endpoint } as RedisOptions);
+    return resolveOptions({ ...given, ...endpoint });
   });
 }
 

@@ -1,7 +1,7 @@
 import type { ConnectionOptions } from "node:tls";
 import { nodeOf, resolveAddress, resolveAddresses, type Given, type NodeAddress } from "./addresses.ts";
 import { OptionsError } from "./errors.ts";
-import { defined, resolveOptions, type RedisOptions, type ResolvedOptions } from "./options.ts";
+import { defined, resolveOptions, type ResolvedOptions } from "./options.ts";
 import { resolveDiscovery, type DiscoveryOptions, type ResolvedDiscovery } from "./topology-options.ts";
 import type { TcpEndpoint } from "./transport.ts";
 import { parseUrl } from "./url.ts";
@@ -127,7 +127,7 @@ function sentinelOptionsOf({ setup, given }: Gathered): (endpoint: TcpEndpoint) 
         idleTimeout: IDLE_TIMEOUT,
         reconnect: { maxDelay: RECONNECT_DELAY },
       };
-      options = resolveOptions(all as RedisOptions);
+      options = resolveOptions(all);
       known.set(node, options);
     }
     return options;

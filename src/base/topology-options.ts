@@ -36,7 +36,7 @@ export interface ResolvedDiscovery {
   /** The options of one node. */
   nodeOptions(endpoint: TcpEndpoint): ResolvedOptions;
   /** Where a node is dialled that was told as `told`. */
-  translate(told: TcpEndpoint): TcpEndpoint;
+  readonly translate: (told: TcpEndpoint) => TcpEndpoint;
 }
 
 /** A cluster, checked. */

@@ -9,21 +9,9 @@ import type { Reply } from "../protocol/reply.ts";
 import { CommandQueue, type Progress } from "./command-queue.ts";
 import { lostError, timeoutError, type CloseReason } from "./lost.ts";
 import { OrderCheck } from "./order-check.ts";
+import { NOTHING_KNOWN, type ServerInfo } from "./server-info.ts";
 import { SessionShadow } from "./session.ts";
 import { confirms, isSubscriptionMessage, mayAnswerUnsubscribe } from "./subscription-replies.ts";
-
-/** What the server said about itself in the handshake. */
-export interface ServerInfo {
-  /** CLIENT ID of the connection; 0 where the server does not tell. */
-  readonly id: number;
-  /** `7.0.15`, or an empty string. */
-  readonly version: string;
-  readonly protocol: 2 | 3;
-  /** The availability zone that the server says it is in; empty where it does not tell. */
-  readonly zone: string;
-  /** `master` or `replica`, as it was at the handshake; empty where the server does not tell. */
-  readonly role: string;
-}
 
 /** Whoever owns the connection and is told of its end. */
 export interface ConnectionOwner {
@@ -48,7 +36,7 @@ type ConnectionState = "opening" | "open" | "closed";
 export class Connection implements Executor, TransportListener, ReplySink {
   readonly node: string;
   readonly session: SessionShadow;
-  info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "", role: "" };
+  info: ServerInfo = NOTHING_KNOWN;
   /** What it was logged in with; null where no password is used. Never shown. */
   credentials: Credentials | null = null;
   /** What the server took to answer the handshake, ms. */

@@ -6,7 +6,8 @@ import type { Request } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { Reply, ReplyMap } from "../protocol/reply.ts";
 import { handshakeErrorFrom } from "./connect-error.ts";
-import type { Connection, ServerInfo } from "./connection.ts";
+import type { Connection } from "./connection.ts";
+import { NOTHING_KNOWN, type ServerInfo } from "./server-info.ts";
 
 /** One command of the handshake. */
 interface Step {
@@ -74,7 +75,7 @@ class NoResp3 extends Error {}
 async function run(connection: Connection, options: ResolvedOptions, list: readonly Step[]): Promise<ServerInfo> {
   const sent = list.map((step) => connection.execute(buildCall(step.name, step.args)));
   const settled = await Promise.allSettled(sent);
-  let info: ServerInfo = { id: 0, version: "", protocol: 2, zone: "", role: "" };
+  let info: ServerInfo = NOTHING_KNOWN;
   for (const [index, step] of list.entries()) {
     const result = settled[index];
     if (result === undefined) continue;

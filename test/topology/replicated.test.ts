@@ -142,9 +142,9 @@ describe("a primary and two replicas", () => {
   test("nearest is the one that answers fastest, the primary among them", async () => {
     const [primary, ...replicas] = servers as [TestServer, TestServer, TestServer];
     await using far = await startFaultProxy(primary);
-    await using farToo = await startFaultProxy(replicas[0] as TestServer);
+    await using farToo = await startFaultProxy(replicas[0]);
     for (const proxy of [far, farToo]) proxy.inject("delay", { ms: 20 });
-    const near = place(replicas[1] as TestServer);
+    const near = place(replicas[1]);
     await using redis = new Redis({
       host: far.host,
       port: far.port,
