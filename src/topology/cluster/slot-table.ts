@@ -56,7 +56,9 @@ export class SlotTable {
       for (const endpoint of [primary, ...replicas]) nodes.add(nodeOf(endpoint));
       return new ReplicaSet(this.#pool(primary), replicas.map(this.#pool), this.#choice);
     });
-    this.#bySlot = Array.from(owners, (owner) => sets[owner] ?? null);
+    const bySlot = new Array<ReplicaSet | null>(SLOTS);
+    for (let slot = 0; slot < SLOTS; slot++) bySlot[slot] = sets[owners[slot] as number] ?? null;
+    this.#bySlot = bySlot;
     this.#byPrimary = new Map(sets.map((set) => [set.primary, set]));
     this.#byFirstSlot = null;
     return nodes;
@@ -65,7 +67,13 @@ export class SlotTable {
   #listed(): ReadonlyMap<ReplicaSet, number> {
     if (this.#byFirstSlot !== null) return this.#byFirstSlot;
     const first = new Map<ReplicaSet, number>();
-    for (const [slot, shard] of this.#bySlot.entries()) if (shard !== null && !first.has(shard)) first.set(shard, slot);
+    let latest: ReplicaSet | null = null;
+    for (let slot = 0; slot < SLOTS; slot++) {
+      const shard = this.#bySlot[slot] ?? null;
+      if (shard === latest) continue;
+      latest = shard;
+      if (shard !== null && !first.has(shard)) first.set(shard, slot);
+    }
     return (this.#byFirstSlot = first);
   }
 }
