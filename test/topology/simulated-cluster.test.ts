@@ -65,6 +65,27 @@ for (const [lost, silent] of [
   });
 }
 
+test("a pipeline that was routed anew settles with what its commands got in the end", async () => {
+  await play({ commandTimeout: 3000, reconnect: { minDelay: 1, maxDelay: 5 } }, async (redis, cluster, world) => {
+    await redis.set("{a}", "1");
+    const { server } = cluster.ownerOf(slotOf("{a}"));
+    server.crash();
+    await world.pass(5);
+    let results: readonly unknown[] | null = null;
+    void redis
+      .with({ retry: false })
+      .pipeline()
+      .get("{a}")
+      .exec()
+      .then((all) => (results = all));
+    await world.pass(1500); // a look finds the node unreachable, and lets what waits for it find its way anew
+    server.refusal = "CLUSTERDOWN The cluster is down";
+    server.start();
+    await world.pass(3000);
+    assert.match(String(results), /CLUSTERDOWN/);
+  });
+});
+
 test("a scan gives every key although replicas read, and slots move in the middle of it", async () => {
   await play({ replicas: 2, readFrom: "replica" }, async (redis, cluster, world) => {
     const keys = Array.from({ length: 200 }, (_, n) => `key:${n}`);
