@@ -2,6 +2,7 @@
  * npm run simulate: the whole client on simulated time, network and server, driven by seeds.
  *
  *   npm run simulate -- --seeds 2000              seeds 1 to 2000, on all processors
+ *   npm run simulate -- --cluster --seeds 2000    the same on a cluster
  *   npm run simulate -- --seed 17                 one seed: the same every time; a failure is shrunk and told step by step
  *   npm run simulate -- --planted all             how many seeds it takes to find each bug that is planted on purpose
  *   npm run simulate -- --planted swallowed-pop
@@ -15,8 +16,9 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { ensurePackages, fail, main, ROOT } from "./setup.mjs";
 
-const USAGE = `npm run simulate -- [--seeds N] [--seed S] [--operations N] [--planted NAME|all [--shrink]] [--processes N]
+const USAGE = `npm run simulate -- [--cluster] [--seeds N] [--seed S] [--operations N] [--planted NAME|all [--shrink]] [--processes N]
 
+  --cluster        a cluster in place of one server
   --seeds N        how many seeds (default 200; with --planted the most to try, default 2000)
   --seed S         the first seed; alone: only this one (default 1)
   --operations N   operations of each seed (default 120)
@@ -91,17 +93,21 @@ function runOne(file, argv, onMessage) {
 }
 
 /** All seeds, shared among the processes. @returns the totals, with what failed */
-async function simulate({ seed, seeds, operations, processes }, tell) {
+async function simulate({ cluster, seed, seeds, operations, processes }, tell) {
   const file = await bundle();
   const latest = new Map();
   const failures = [];
   const runs = Array.from({ length: Math.min(processes, seeds) }, async (_run, index) => {
     const count = Math.ceil((seeds - index) / processes);
-    const status = await runOne(file, [seed + index, processes, count, operations], (message) => {
-      if (message.kind === "failure") failures.push(message);
-      else latest.set(index, message);
-      tell(totals(latest));
-    });
+    const status = await runOne(
+      file,
+      [cluster ? "cluster" : "server", seed + index, processes, count, operations],
+      (message) => {
+        if (message.kind === "failure") failures.push(message);
+        else latest.set(index, message);
+        tell(totals(latest));
+      },
+    );
     if (status !== 0) throw new Error(`a process of the simulation ended with ${status}`);
   });
   await Promise.all(runs);
@@ -132,7 +138,7 @@ async function findPlanted(bug, { seed, seeds, operations, shrink }) {
   const file = await bundle(bug);
   let found = null;
   const mode = shrink ? [] : ["--until-failure"];
-  const status = await runOne(file, [seed, 1, seeds, operations, ...mode], (message) => {
+  const status = await runOne(file, [bug.world ?? "server", seed, 1, seeds, operations, ...mode], (message) => {
     if (message.kind !== "progress") found = message;
   });
   if (status !== 0 && found === null) throw new Error(`${bug.name}: the simulation ended with ${status}`);
@@ -147,6 +153,7 @@ function show({ seeds, operations, events, time, faults, outcomes }) {
 /** @returns what was asked for; ends the process where that is not clear */
 function readArguments() {
   const options = {
+    cluster: { type: "boolean", default: false },
     seeds: { type: "string" },
     seed: { type: "string" },
     operations: { type: "string", default: "120" },
@@ -193,7 +200,8 @@ async function showSeeds(asked) {
   const began = performance.now();
   const result = await simulate(asked, teller(asked.seeds));
   if (process.stderr.isTTY) process.stderr.write("\r");
-  for (const failure of result.failures) showFailure(failure, `--operations ${asked.operations}`);
+  for (const failure of result.failures)
+    showFailure(failure, `${asked.cluster ? "--cluster " : ""}--operations ${asked.operations}`);
   const verdict = result.failures.length === 0 ? "every promise was kept" : "see above";
   console.log(`${show(result)} in ${((performance.now() - began) / 1000).toFixed(1)} s: ${verdict}`);
   if (result.failures.length > 0) process.exitCode = 1;

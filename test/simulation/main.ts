@@ -2,10 +2,9 @@
  * Runs seeds in this process and tells its parent, or the terminal, about them: one line of JSON per message.
  * scripts/simulate.mjs bundles it, with a planted bug where that is asked for, and runs one per processor.
  *
- *     node main.mjs FROM STEP COUNT OPERATIONS [--until-failure]
+ *     node main.mjs WORLD FROM STEP COUNT OPERATIONS [--until-failure]
  */
-import { makePlan } from "./plan.ts";
-import { Player } from "./player.ts";
+import { planOf, play, type WorldKind } from "./play.ts";
 import { shrink, traceOf } from "./shrink.ts";
 
 /** After so many seeds a message says how far it is. */
@@ -16,15 +15,16 @@ function say(message: object): void {
 }
 
 async function main(): Promise<void> {
-  const [from = 1, step = 1, count = 1, operations = 100] = process.argv.slice(2, 6).map(Number);
+  const world = process.argv[2] as WorldKind;
+  const [from = 1, step = 1, count = 1, operations = 100] = process.argv.slice(3, 7).map(Number);
   const outcomes: Record<string, number> = {};
   let events = 0;
   let time = 0;
   let faults = 0;
   for (let n = 0; n < count; n++) {
     const seed = from + n * step;
-    const plan = makePlan(seed, operations);
-    const report = await new Player(plan, false).play();
+    const plan = planOf(world, seed, operations);
+    const report = await play(plan, false);
     events += report.events;
     time += report.time;
     faults += plan.steps.length - operations;
@@ -41,7 +41,7 @@ async function main(): Promise<void> {
         kind: "failure",
         seed,
         violation: small.violation,
-        options: plan.options,
+        options: "cluster" in plan ? { mood: plan.mood, ...plan.cluster, ...plan.options } : plan.options,
         steps: small.plan.steps.length,
         of: plan.steps.length,
         trace,

@@ -45,11 +45,11 @@ export type OperationKind = keyof typeof OPERATION_WEIGHTS;
 export type FaultKind = keyof typeof FAULT_WEIGHTS;
 
 /** One thing that is done, or happens. Its dice decide the rest, so that it stays the same when others are left out. */
-export interface Step {
+export interface Step<Kind = OperationKind | FaultKind> {
   readonly id: number;
   /** ms since the start. */
   readonly at: number;
-  readonly kind: OperationKind | FaultKind;
+  readonly kind: Kind;
   readonly dice: readonly number[];
 }
 
@@ -66,7 +66,7 @@ export interface Plan {
   readonly closing: { readonly at: number; readonly timeout: number } | null;
 }
 
-const DICE = 6;
+export const DICE = 6;
 /** A fault lasts at most so long, ms; what it breaks heals afterwards. */
 export const LONGEST_FAULT = 1500;
 
@@ -105,7 +105,7 @@ export function isFault(kind: Step["kind"]): kind is FaultKind {
   return kind in FAULT_WEIGHTS;
 }
 
-function draw<Kind extends string>(weights: Readonly<Record<Kind, number>>, random: Random): Kind {
+export function draw<Kind extends string>(weights: Readonly<Record<Kind, number>>, random: Random): Kind {
   const entries = Object.entries(weights) as [Kind, number][];
   let left = random.next() * entries.reduce((sum, [, weight]) => sum + weight, 0);
   for (const [kind, weight] of entries) {

@@ -1,50 +1,29 @@
 import { ConnectionPool, Redis, type Lease, type PoolStats } from "respool";
-import { SimulatedWorld, type Link, type Session, type SimulatedServer } from "respool/testing";
-import { ABORTED, CALLBACK_ERROR, Ledger, type Operation } from "./ledger.ts";
+import type { SimulatedServer } from "respool/testing";
+import type { Operation } from "./ledger.ts";
+import { isLinkFault, LINK_FAULTS, type LinkFault } from "./link-faults.ts";
+import { COMMON, few, FEW, type Caller, type OperationMaker } from "./operations.ts";
 import { isFault, LONGEST_FAULT, type FaultKind, type OperationKind, type Plan, type Step } from "./plan.ts";
+import { is, Stage, type Dice, type Report } from "./stage.ts";
 
 const ADDRESS = "simulated:6379";
-/** Keys, queues and channels: few, so that callers meet. */
-const FEW = 4;
-
 /** What the library itself may have in flight on a lane: ECHO, INFO, CLIENT UNBLOCK. */
 const OWN_COMMANDS = 3;
-const USUAL_LATENCY = [0.05, 0.5] as const;
-
-/** What a run showed. */
-export interface Report {
-  readonly ledger: Ledger;
-  /** What happened, line by line; empty unless it was asked for. */
-  readonly trace: readonly string[];
-  readonly events: number;
-  /** The simulated time it took, ms. */
-  readonly time: number;
-}
-
-type Dice = readonly number[];
 
 /** Plays one plan on a world of its own, and holds everything against the promises. */
-export class Player {
-  readonly world: SimulatedWorld;
+export class Player implements Caller {
+  readonly stage: Stage;
   readonly server: SimulatedServer;
   readonly plan: Plan;
-  readonly ledger: Ledger;
   readonly pool: ConnectionPool;
   readonly redis: Redis;
-  readonly trace: string[] | null;
+  readonly attempts = 5;
   /** Leases that their borrowers have forgotten: given back when everything is calm. */
   readonly forgotten: Lease[] = [];
-  /** The longest latencies of the slow times that last, ms. */
-  readonly slowness: number[] = [];
-  /** Links that are dead for good, which nobody is told of. */
-  readonly dead: Set<Link> = new Set();
   /** Channels of the subscriptions that are open, by their operation. */
   readonly subscribed: Map<number, string> = new Map();
   /** Subscriptions that got the last message of all. */
   readonly reached: Set<number> = new Set();
-  /** Elements of queues, with the token of the pop that took them. */
-  readonly #taken = new Map<string, string>();
-  readonly #delivered = new Map<string, number>();
   #closedBy = 0;
   #isClosed = false;
   /** When each fault began and had healed, ms. */
@@ -52,31 +31,23 @@ export class Player {
 
   constructor(plan: Plan, traced: boolean) {
     this.plan = plan;
-    this.trace = traced ? [] : null;
-    this.world = new SimulatedWorld(plan.seed);
-    this.world.network.weather.latency = USUAL_LATENCY;
-    this.world.network.weather.highWater = plan.highWater;
-    this.ledger = new Ledger(() => this.now);
-    this.server = this.world.startServer(ADDRESS);
-    this.server.onExecute = (command, session) => this.#executed(command, session);
-    this.server.onTaken = (element, args) => this.#taken.set(element, tokenIn(args) ?? "nobody");
+    this.stage = new Stage(plan, traced);
+    this.server = this.stage.world.startServer(ADDRESS);
+    this.server.onExecute = (command, session) => void this.stage.executed(command, session);
+    this.server.onTaken = (element, args) => this.stage.took(element, args);
     const [host = "", port = ""] = ADDRESS.split(":");
-    this.pool = new ConnectionPool({ ...plan.options, host, port: Number(port), environment: this.world });
+    this.pool = new ConnectionPool({ ...plan.options, host, port: Number(port), environment: this.stage.world });
     this.redis = new Redis({ pool: this.pool });
   }
 
-  get now(): number {
-    return this.world.timeline.now();
-  }
-
-  tell(line: string): void {
-    this.trace?.push(`${this.now.toFixed(2).padStart(9)}  ${line}`);
+  key(kind: string, which: number): string {
+    return `${kind}:${which}`;
   }
 
   async play(): Promise<Report> {
-    const { timeline } = this.world;
+    const { timeline } = this.stage.world;
     const stray = (reason: unknown): void =>
-      this.ledger.violate("no unhandled rejection", String((reason as Error)?.stack ?? reason));
+      this.stage.ledger.violate("no unhandled rejection", String((reason as Error)?.stack ?? reason));
     process.on("unhandledRejection", stray);
     try {
       for (const step of this.plan.steps) timeline.after(step.at, () => this.#do(step), true);
@@ -84,7 +55,7 @@ export class Player {
       if (closing !== null) timeline.after(closing.at, () => this.#beginToClose(closing.timeout), true);
       // A stalled event loop begins later with what it does, and so do the faults.
       await timeline.run(calmAt);
-      await timeline.run(Math.max(this.now, ...this.#faults.map(([, to]) => to)));
+      await timeline.run(Math.max(this.stage.now, ...this.#faults.map(([, to]) => to)));
       if (closing === null) {
         await this.#recover();
         await this.#publishToAll();
@@ -92,12 +63,12 @@ export class Player {
       }
       await this.#end();
     } catch (error) {
-      this.ledger.violate("the program runs", String((error as Error).stack));
+      this.stage.ledger.violate("the program runs", String((error as Error).stack));
     } finally {
       process.off("unhandledRejection", stray);
     }
     this.#judge();
-    return { ledger: this.ledger, trace: this.trace ?? [], events: timeline.events, time: this.now };
+    return { ledger: this.stage.ledger, trace: this.stage.trace ?? [], events: timeline.events, time: this.stage.now };
   }
 
   // --- steps ---
@@ -109,86 +80,8 @@ export class Player {
   }
 
   #operate(kind: OperationKind, { id, dice }: Step): void {
-    this.tell(`#${id} ${kind}`);
+    this.stage.tell(`#${id} ${kind}`);
     OPERATIONS[kind](this, id, dice);
-  }
-
-  /** Follows a promise that settles within `limit` ms. */
-  follow(
-    id: number,
-    kind: string,
-    limit: number,
-    promise: Promise<unknown>,
-    tokens: readonly string[],
-    check: (value: unknown) => string | undefined,
-  ): Operation {
-    const operation = this.ledger.follow(
-      {
-        id,
-        kind,
-        due: this.now + limit,
-        tokens,
-        accumulates: kind !== "get" && kind !== "echo" && kind !== "set" && kind !== "large",
-      },
-      promise,
-      check,
-    );
-    if (this.trace !== null) {
-      promise.then(
-        (value) => this.tell(`#${id} ${kind} → ${JSON.stringify(value)?.slice(0, 80)}`),
-        (error: unknown) => this.tell(`#${id} ${kind} failed: ${String(error)} (${operation.outcome})`),
-      );
-    }
-    return operation;
-  }
-
-  /** A view with a limit and a signal of its own, as the dice say. */
-  view(dice: Dice): { redis: Redis; limit: number } {
-    const [kind = 0, size = 0] = dice.slice(-2);
-    const { commandTimeout = 5000 } = this.plan.options;
-    if (kind < 0.6) return { redis: this.redis, limit: commandTimeout };
-    if (kind < 0.75) {
-      const timeout = 1 + Math.round(size * 500);
-      return { redis: this.redis.with({ timeout }), limit: timeout };
-    }
-    if (kind < 0.85) return { redis: this.redis.with({ retry: false }), limit: commandTimeout };
-    return { redis: this.redis.with({ signal: this.abortAfter(size ** 3 * 300) }), limit: commandTimeout };
-  }
-
-  abortAfter(ms: number): AbortSignal {
-    const controller = new AbortController();
-    if (ms < 0.01) controller.abort(ABORTED);
-    else this.world.timeline.after(ms, () => controller.abort(ABORTED), true);
-    return controller.signal;
-  }
-
-  delivered(element: string, id: number): string | undefined {
-    const other = this.#delivered.get(element);
-    this.#delivered.set(element, id);
-    return other === undefined ? undefined : `${element} was given to #${other}, too`;
-  }
-
-  // --- the server's side of the account ---
-
-  #executed(command: readonly string[], session: Session): void {
-    const token = tokenIn(command);
-    if (this.trace !== null && token !== undefined)
-      this.tell(`     server: ${command.slice(0, 3).join(" ").slice(0, 60)} on ${session.id}`);
-    if (token === undefined) return;
-    this.ledger.ran(token);
-    const use = token.at(-1);
-    const inMulti = session.queue !== null;
-    const wrong =
-      (use === "s" && (session.db !== 0 || !session.isPlain)) ||
-      (use === "f" && (session.db !== 0 || !session.isPlain)) ||
-      (use === "m" && (session.db !== 0 || !inMulti || session.subscriptions > 0 || session.answers !== "on"));
-    if (wrong) {
-      const left = `db ${session.db}, ${session.queue === null ? "no" : "in"} MULTI, ${session.watched.size} watched, replies ${session.answers}, tracking ${session.tracking}, ${session.subscriptions} subscriptions`;
-      this.ledger.violate(
-        "a borrower's session never reaches the next one",
-        `${token} ran on connection ${session.id} with ${left}`,
-      );
-    }
   }
 
   // --- faults ---
@@ -196,15 +89,17 @@ export class Player {
   #fault(kind: FaultKind, dice: Dice): void {
     const [share = 0, length = 0] = dice;
     const duration = length * LONGEST_FAULT;
-    this.#faults.push([this.now, this.now + duration]);
-    const links = [...this.world.network.links].filter((_link, index) => (share * 97 + index * 0.37) % 1 < 0.6);
-    this.tell(`fault: ${kind}, ${duration.toFixed(0)} ms, links ${links.map(({ id }) => id).join(" ") || "none"}`);
-    const heal = FAULTS[kind](this, links, dice);
+    this.#faults.push([this.stage.now, this.stage.now + duration]);
+    const links = [...this.stage.world.network.links].filter((_link, index) => (share * 97 + index * 0.37) % 1 < 0.6);
+    this.stage.tell(
+      `fault: ${kind}, ${duration.toFixed(0)} ms, links ${links.map(({ id }) => id).join(" ") || "none"}`,
+    );
+    const heal = isLinkFault(kind) ? LINK_FAULTS[kind](this.stage, links, dice) : FAULTS[kind](this, dice);
     if (heal !== undefined) {
-      this.world.timeline.after(
+      this.stage.world.timeline.after(
         duration,
         () => {
-          this.tell(`healed: ${kind}`);
+          this.stage.tell(`healed: ${kind}`);
           heal();
         },
         false,
@@ -221,41 +116,41 @@ export class Player {
 
   /** After the last fault the client must be back by itself. */
   async #recover(): Promise<void> {
-    this.tell("calm");
+    this.stage.tell("calm");
     for (const lease of this.forgotten) lease.release();
     const { options } = this.plan;
     const { connectTimeout = 0, socketTimeout = 0, maxConnections = 1, commandTimeout = 0 } = options;
     // With one connection shared commands wait for whoever has it: at most a blocking pop to its end.
     const busy = maxConnections === 1 ? 1000 + socketTimeout + commandTimeout : 0;
     // A dead link is noticed by its silence.
-    const silence = this.dead.size > 0 ? socketTimeout : 0;
+    const silence = this.stage.dead.size > 0 ? socketTimeout : 0;
     const bound = Math.ceil((options.reconnect?.maxDelay ?? 0) + connectTimeout + busy + silence + 100);
-    const deadline = this.now + bound;
+    const deadline = this.stage.now + bound;
     let latest = "";
-    while (!(await this.#succeeds(deadline, (error) => (latest = error))) && this.now < deadline);
-    if (this.now >= deadline) {
+    while (!(await this.#succeeds(deadline, (error) => (latest = error))) && this.stage.now < deadline);
+    if (this.stage.now >= deadline) {
       const { total, idle, leased, lanes, subscribers, connecting, lastConnectError } = this.pool.stats();
       const state = JSON.stringify({ total, idle, leased, lanes, subscribers, connecting, lastConnectError });
-      this.ledger.violate(
+      this.stage.ledger.violate(
         "the first success comes in time",
         `none ${bound} ms after the last fault: ${latest}; ${state}`,
       );
     }
     const longest = Math.max(
       0,
-      ...this.ledger.operations.filter(({ state }) => state === "open").map(({ due }) => due),
+      ...this.stage.ledger.operations.filter(({ state }) => state === "open").map(({ due }) => due),
     );
     // A server that was full is asked for few connections for a while.
     const modest = this.plan.steps.some(({ kind }) => kind === "full") ? 5000 : 0;
-    const patience = modest + socketTimeout + commandTimeout + 2 * this.ledger.stalled + 500;
-    await this.world.timeline.run(Math.max(this.now, longest) + patience);
+    const patience = modest + socketTimeout + commandTimeout + 2 * this.stage.ledger.stalled + 500;
+    await this.stage.world.timeline.run(Math.max(this.stage.now, longest) + patience);
     await this.#fill(bound);
   }
 
   async #succeeds(deadline: number, tell: (error: string) => void): Promise<boolean> {
     let result = "open";
     this.redis
-      .with({ timeout: Math.max(1, deadline - this.now) })
+      .with({ timeout: Math.max(1, deadline - this.stage.now) })
       .echo("probe")
       .then(
         () => (result = "succeeded"),
@@ -264,8 +159,8 @@ export class Player {
           result = "failed";
         },
       );
-    await this.world.timeline.run(deadline, () => result !== "open");
-    if (result === "failed") await this.world.pass(5);
+    await this.stage.world.timeline.run(deadline, () => result !== "open");
+    if (result === "failed") await this.stage.world.pass(5);
     return result === "succeeded";
   }
 
@@ -273,15 +168,15 @@ export class Player {
   async #publishToAll(): Promise<void> {
     // A subscriber whose link is dead hears of it by the next health check only, and with one connection it may have none.
     const { maxConnections = 1, socketTimeout = 0 } = this.plan.options;
-    if (this.dead.size > 0 || maxConnections === 1) return;
+    if (this.stage.dead.size > 0 || maxConnections === 1) return;
     const channels = new Set(this.subscribed.values());
     for (const channel of channels) {
       void this.redis.publish(channel, `${channel}=last`).catch(() => {});
-      await this.world.pass(socketTimeout + 500);
+      await this.stage.world.pass(socketTimeout + 500);
     }
     for (const [id, channel] of this.subscribed) {
       if (!this.reached.has(id))
-        this.ledger.violate("a subscription is restored", `#${id} on ${channel} did not get the last message`);
+        this.stage.ledger.violate("a subscription is restored", `#${id} on ${channel} did not get the last message`);
     }
   }
 
@@ -296,23 +191,27 @@ export class Player {
     const leases = Promise.allSettled(
       Array.from({ length: count }, () => this.pool.lease({ timeout: bound + 1000 })),
     ).finally(() => (isOver = true));
-    const deadline = this.now + bound + 1500;
-    await this.world.timeline.run(deadline, () => isOver);
+    const deadline = this.stage.now + bound + 1500;
+    await this.stage.world.timeline.run(deadline, () => isOver);
     if (!isOver) {
-      this.ledger.violate("capacity is back", `a lease has not settled ${bound + 1500} ms after it was asked for`);
+      this.stage.ledger.violate(
+        "capacity is back",
+        `a lease has not settled ${bound + 1500} ms after it was asked for`,
+      );
       return;
     }
     for (const result of await leases) {
       if (result.status === "fulfilled") result.value.release();
-      else this.ledger.violate("capacity is back", `${count} leases of ${maxConnections}: ${String(result.reason)}`);
+      else
+        this.stage.ledger.violate("capacity is back", `${count} leases of ${maxConnections}: ${String(result.reason)}`);
     }
     this.#checkStats();
   }
 
   #beginToClose(timeout: number): void {
-    this.tell(timeout === 0 ? "destroy()" : `close({ timeout: ${timeout} })`);
+    this.stage.tell(timeout === 0 ? "destroy()" : `close({ timeout: ${timeout} })`);
     // Each drains for its time: first the retries, then the pool.
-    this.#closedBy = this.now + 2 * timeout + 100;
+    this.#closedBy = this.stage.now + 2 * timeout + 100;
     if (timeout === 0) {
       this.redis.destroy();
       this.pool.destroy();
@@ -325,26 +224,32 @@ export class Player {
   }
 
   async #end(): Promise<void> {
-    const { timeline, network } = this.world;
+    const { timeline, network } = this.stage.world;
     for (const lease of this.forgotten) lease.release();
-    await timeline.run(Math.max(this.now, this.#closedBy + 2 * this.ledger.stalled));
-    if (!this.#isClosed) this.ledger.violate("close() comes to its end", `not by ${this.#closedBy.toFixed(0)} ms`);
+    await timeline.run(Math.max(this.stage.now, this.#closedBy + 2 * this.stage.ledger.stalled));
+    if (!this.#isClosed)
+      this.stage.ledger.violate("close() comes to its end", `not by ${this.#closedBy.toFixed(0)} ms`);
     // What was held for ever arrives, so that the server hears of the ends, too.
-    for (const link of this.dead) link.hold("both", false);
+    for (const link of this.stage.dead) link.hold("both", false);
     if (network.links.size > 0)
-      this.ledger.violate("after close() there is no socket", `${network.links.size} are open`);
-    if (timeline.held > 0) this.ledger.violate("after close() there is no timer", `${timeline.held} hold the process`);
-    await this.world.pass(60_000);
+      this.stage.ledger.violate("after close() there is no socket", `${network.links.size} are open`);
+    if (timeline.held > 0)
+      this.stage.ledger.violate("after close() there is no timer", `${timeline.held} hold the process`);
+    await this.stage.world.pass(60_000);
     if (this.server.sessions.size > 0)
-      this.ledger.violate("after close() there is no socket", `the server has ${this.server.sessions.size}`);
-    if (timeline.timers > 0) this.ledger.violate("after close() there is no timer", `${timeline.timers} are left`);
+      this.stage.ledger.violate("after close() there is no socket", `the server has ${this.server.sessions.size}`);
+    if (timeline.timers > 0)
+      this.stage.ledger.violate("after close() there is no timer", `${timeline.timers} are left`);
     const { total, connecting, inFlight, waiting } = this.pool.stats();
     if (total + connecting + inFlight + waiting > 0)
-      this.ledger.violate("after close() nothing is counted", JSON.stringify({ total, connecting, inFlight, waiting }));
+      this.stage.ledger.violate(
+        "after close() nothing is counted",
+        JSON.stringify({ total, connecting, inFlight, waiting }),
+      );
   }
 
   #judge(): void {
-    const { ledger } = this;
+    const { ledger } = this.stage;
     ledger.close();
     for (const operation of ledger.operations) {
       if (operation.kind === "multi") this.#judgeMulti(operation);
@@ -359,15 +264,15 @@ export class Player {
   }
 
   #judgeMulti(operation: Operation): void {
-    const runs = new Set(operation.tokens.map((token) => this.ledger.runs.get(token) ?? 0));
+    const runs = new Set(operation.tokens.map((token) => this.stage.ledger.runs.get(token) ?? 0));
     if (runs.size > 1)
-      this.ledger.violate("MULTI runs whole or not at all", `#${operation.id}: ${[...runs].join(", ")} runs`);
+      this.stage.ledger.violate("MULTI runs whole or not at all", `#${operation.id}: ${[...runs].join(", ")} runs`);
   }
 
   #judgePop(operation: Operation): void {
     const token = operation.tokens[0] as string;
-    for (const [element, taker] of this.#taken) {
-      if (taker !== token || this.#delivered.get(element) === operation.id) continue;
+    for (const [element, taker] of this.stage.taken) {
+      if (taker !== token || this.stage.receiverOf(element) === operation.id) continue;
       const { state, outcome, since, settledAt, error } = operation;
       if (state === "failed" && outcome === "unknown") continue;
       if (
@@ -376,7 +281,7 @@ export class Player {
         (!this.wasCalm(since, settledAt) || this.plan.options.maxConnections === 1)
       )
         continue;
-      this.ledger.violate(
+      this.stage.ledger.violate(
         "a pop never swallows an element",
         `#${operation.id} took ${element} and ended with ${outcome ?? state}: ${String(error)}`,
       );
@@ -388,7 +293,7 @@ export class Player {
     const { total, idle, leased, lanes, subscribers, repairing, connecting, maxConnections, inFlight, queuedBytes } =
       stats;
     if (total !== idle + leased + lanes + subscribers + repairing || total + connecting > maxConnections) {
-      this.ledger.violate(
+      this.stage.ledger.violate(
         "the sum rule of PoolStats",
         JSON.stringify({ total, idle, leased, lanes, subscribers, repairing, connecting, maxConnections }),
       );
@@ -396,74 +301,38 @@ export class Player {
     const { maxInFlight = 65_536 } = this.plan.options;
     // Each lease may have as many as the lanes together; the library's own ECHO, PING and UNBLOCK come on top.
     if (inFlight > maxInFlight * (1 + leased + repairing) + leased + maxConnections + OWN_COMMANDS || queuedBytes < 0) {
-      this.ledger.violate("queues are bounded", `${inFlight} in flight of ${maxInFlight}, ${queuedBytes} bytes queued`);
+      this.stage.ledger.violate(
+        "queues are bounded",
+        `${inFlight} in flight of ${maxInFlight}, ${queuedBytes} bytes queued`,
+      );
     }
-    const open = this.world.network.links.size;
-    if (open > maxConnections) this.ledger.violate("no more connections than allowed", `${open} of ${maxConnections}`);
+    const open = this.stage.world.network.links.size;
+    if (open > maxConnections)
+      this.stage.ledger.violate("no more connections than allowed", `${open} of ${maxConnections}`);
   }
 }
 
-/** The token in a command's arguments: `#12s` and the like; its last letter says in which session it may run. */
-function tokenIn(words: readonly string[]): string | undefined {
-  for (const word of words) {
-    const at = word.indexOf("#");
-    if (at !== -1) return /^#[\w.]+/.exec(word.slice(at, at + 40))?.[0];
-  }
-  return undefined;
-}
-
-type FaultMaker = (player: Player, links: readonly Link[], dice: Dice) => (() => void) | void;
-
-const hold =
-  (direction: "toServer" | "toClient" | "both"): FaultMaker =>
-  (player, links) => {
-    for (const link of links) link.hold(direction, true);
-    return () => {
-      for (const link of links) if (!player.dead.has(link)) link.hold(direction, false);
-    };
-  };
+type FaultMaker = (player: Player, dice: Dice) => (() => void) | void;
 
 /** What each fault does; the function that it returns heals it. */
-const FAULTS: Readonly<Record<FaultKind, FaultMaker>> = {
-  reset: (_player, links) => {
-    for (const link of links) link.cut("reset");
-  },
-  finish: (_player, links) => {
-    for (const link of links) link.cut("end");
-  },
-  kill: ({ server }, _links, [share = 0]) => {
+const FAULTS: Readonly<Record<Exclude<FaultKind, LinkFault>, FaultMaker>> = {
+  kill: ({ server }, [share = 0]) => {
     for (const session of [...server.sessions.values()]) if ((session.id * 0.37) % 1 < share) server.end(session);
   },
-  blackhole: hold("both"),
-  dead: ({ dead }, links) => {
-    for (const link of links) {
-      link.hold("both", true);
-      dead.add(link);
-    }
-  },
-  deaf: hold("toServer"),
-  mute: hold("toClient"),
-  slow: ({ slowness, world: { network } }, _links, [share = 0]) => {
-    const latency = 200 * share;
-    slowness.push(latency);
-    network.weather.latency = [0, latency];
-    return () => {
-      slowness.splice(slowness.indexOf(latency), 1);
-      const left = slowness.at(-1);
-      network.weather.latency = left === undefined ? USUAL_LATENCY : [0, left];
-    };
-  },
-  splits: ({ world: { network } }) => {
-    network.weather.splits = true;
-    return () => {
-      network.weather.splits = false;
-    };
-  },
-  refuse: ({ server, world: { network } }) => {
+  refuse: ({
+    server,
+    stage: {
+      world: { network },
+    },
+  }) => {
     network.listen(ADDRESS, null);
     return () => server.start();
   },
-  silence: ({ world: { network } }) => {
+  silence: ({
+    stage: {
+      world: { network },
+    },
+  }) => {
     network.silent.add(ADDRESS);
     return () => {
       network.silent.delete(ADDRESS);
@@ -490,7 +359,7 @@ const FAULTS: Readonly<Record<FaultKind, FaultMaker>> = {
       session.flush();
     }
   },
-  full: ({ server }, _links, [share = 0]) => {
+  full: ({ server }, [share = 0]) => {
     server.maxClients = Math.floor(share * 4);
     return () => {
       server.maxClients = 10_000;
@@ -498,85 +367,12 @@ const FAULTS: Readonly<Record<FaultKind, FaultMaker>> = {
   },
 };
 
-type OperationMaker = (player: Player, id: number, dice: Dice) => void;
-
-const few = (die: number | undefined): number => Math.floor((die ?? 0) * FEW);
-
-const is =
-  (expected: unknown) =>
-  (value: unknown): string | undefined =>
-    value === expected ? undefined : `got ${JSON.stringify(value)} for ${JSON.stringify(expected)}`;
-
 /** What each operation calls, and what its caller may rely on. */
-const OPERATIONS: Readonly<Record<OperationKind, OperationMaker>> = {
-  echo(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const token = `#${id}s`;
-    player.follow(id, "echo", limit, redis.echo(token), [token], is(token));
-  },
-
-  /** One that calls the next as soon as it has its reply, or a few microtasks later. */
-  chain(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const tokens = [`#${id}.0s`, `#${id}.1s`];
-    const [first = "", second = ""] = tokens;
-    const chain = async (): Promise<unknown> => {
-      const reply = await redis.echo(first);
-      for (let turn = Math.floor((dice[0] ?? 0) * 8); turn > 0; turn--) await Promise.resolve();
-      return [reply, await redis.echo(second)];
-    };
-    player.follow(id, "chain", 2 * limit, chain(), [], (replies) => is(tokens.join())(String(replies)));
-  },
-
-  get(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const key = `own:${few(dice[0])}`;
-    const ofKey = (value: unknown): string | undefined =>
-      value === null || String(value).startsWith(`${key}=`)
-        ? undefined
-        : `got ${String(value).slice(0, 50)} for ${key}`;
-    player.follow(id, "get", limit, redis.get(key), [], ofKey);
-  },
-
-  set(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const key = `own:${few(dice[0])}`;
-    const token = `#${id}s`;
-    player.follow(
-      id,
-      "set",
-      limit,
-      redis.set(key, `${key}=${token}`),
-      [token],
-      (value) => is("OK")(value) ?? player.ledger.applied(token),
-    );
-  },
-
-  large(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const key = `own:${few(dice[0])}`;
-    const token = `#${id}s`;
-    const value = Buffer.from(`${key}=${token} ${"x".repeat(4096 + Math.floor((dice[1] ?? 0) * 60_000))}`);
-    player.follow(
-      id,
-      "large",
-      limit,
-      redis.set(key, value),
-      [token],
-      (reply) => is("OK")(reply) ?? player.ledger.applied(token),
-    );
-  },
-
-  append(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const token = `#${id}s`;
-    const isLength = (value: unknown): string | undefined =>
-      typeof value === "number" && value > 0 ? player.ledger.applied(token) : `got ${String(value)} for a length`;
-    player.follow(id, "append", limit, redis.rpush(`log:${few(dice[0])}`, token), [token], isLength);
-  },
+const OPERATIONS: Readonly<Record<OperationKind, OperationMaker<Player>>> = {
+  ...COMMON,
 
   pipeline(player, id, dice) {
-    const { redis, limit } = player.view(dice);
+    const { redis, limit } = player.stage.view(player.redis, dice);
     const batch = redis.pipeline();
     const tokens = Array.from({ length: 1 + Math.floor((dice[0] ?? 0) ** 2 * 30) }, (_, n) => `#${id}.${n}s`);
     for (const [n, token] of tokens.entries()) {
@@ -584,103 +380,24 @@ const OPERATIONS: Readonly<Record<OperationKind, OperationMaker>> = {
       else batch.rpush(`log:${few(dice[1])}`, token);
     }
     const writes = tokens.filter((_token, n) => n % 3 !== 0); // an ECHO may run as often as it likes
-    player.follow(id, "pipeline", limit, batch.exec(), writes, (values) => {
+    player.stage.follow(id, "pipeline", limit, batch.exec(), writes, (values) => {
       const list = values as unknown[];
       if (list.length !== tokens.length) return `${list.length} results for ${tokens.length} commands`;
       for (const [n, token] of tokens.entries()) {
         if (list[n] instanceof Error) continue;
-        const wrong = n % 3 === 0 ? is(token)(list[n]) : player.ledger.applied(token);
+        const wrong = n % 3 === 0 ? is(token)(list[n]) : player.stage.ledger.applied(token);
         if (wrong !== undefined) return wrong;
       }
       return undefined;
     });
   },
 
-  multi(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const tokens = Array.from({ length: 1 + Math.floor((dice[0] ?? 0) * 5) }, (_, n) => `#${id}.${n}m`);
-    const chain = redis.multi();
-    for (const token of tokens) chain.rpush(`log:${few(dice[1])}`, token);
-    player.follow(id, "multi", limit, chain.exec(), tokens, (values) => {
-      const list = values as unknown[];
-      if (list.length !== tokens.length) return `${list.length} results for ${tokens.length} commands`;
-      return tokens
-        .map((token, n) => (list[n] instanceof Error ? undefined : player.ledger.applied(token)))
-        .find((wrong) => wrong !== undefined);
-    });
-  },
-
-  transaction(player, id, dice) {
-    const { commandTimeout = 5000, acquireTimeout = 2000 } = player.plan.options;
-    const key = few(dice[0]);
-    const token = `#tx${key}.${id}m`;
-    const fails = (dice[1] ?? 0) < 0.1;
-    const attempts = 5;
-    const work = player.redis.transaction(
-      [`tx:${key}`],
-      async (tx) => {
-        const value = Number((await tx.get(`tx:${key}`)) ?? 0);
-        if (fails) throw CALLBACK_ERROR;
-        return tx
-          .multi()
-          .set(`tx:${key}`, String(value + 1))
-          .rpush(`log:${key}`, token);
-      },
-      { attempts },
-    );
-    // Each attempt is three commands and a pause, each of which has a limit of its own.
-    const limit = acquireTimeout + attempts * (3 * commandTimeout + 20);
-    player.follow(id, "transaction", limit, work, [token], () => player.ledger.applied(token));
-  },
-
-  pop(player, id, dice) {
-    const { commandTimeout = 5000, socketTimeout = 5000, acquireTimeout = 2000 } = player.plan.options;
-    const token = `#${id}s`;
-    const queue = `queue:${few(dice[0])}`;
-    const seconds = (dice[1] ?? 0) < 0.2 ? 0 : 0.01 + (dice[1] ?? 0);
-    // One that would wait for ever is ended by its caller.
-    const isAborted = seconds === 0 || (dice[2] ?? 0) < 0.3;
-    const abortAt = 5 + (dice[3] ?? 0) * 900;
-    const redis = isAborted ? player.redis.with({ signal: player.abortAfter(abortAt) }) : player.redis;
-    const limit =
-      Math.max(commandTimeout, acquireTimeout) + (isAborted ? abortAt : seconds * 1000) + socketTimeout + 3 * 20;
-    player.follow(id, "pop", limit, redis.blpop([queue, `none:${token}`], seconds), [token], (value) => {
-      if (value === null) return undefined;
-      const [key, element] = value as [string, string];
-      return is(queue)(key) ?? player.delivered(element, id);
-    });
-  },
-
-  /** A pop that is given up at the very moment at which its element comes. */
-  handover(player, id, dice) {
-    const { socketTimeout = 5000, acquireTimeout = 2000, commandTimeout = 5000 } = player.plan.options;
-    const token = `#${id}s`;
-    const queue = `handover:${id}`;
-    const at = 5 + (dice[0] ?? 0) * 50;
-    const redis = player.redis.with({ signal: player.abortAfter(at) });
-    const limit = Math.max(commandTimeout, acquireTimeout) + at + socketTimeout + 3 * 20;
-    player.follow(id, "pop", limit, redis.blpop([queue, `none:${token}`], 0), [token], (value) => {
-      const [key, element] = value as [string, string];
-      return is(queue)(key) ?? player.delivered(element, id);
-    });
-    const pushAt = at + ((dice[1] ?? 0) - 0.7) * 1.5;
-    player.world.timeline.after(pushAt, () => void player.redis.rpush(queue, `element ${id}`).catch(() => {}), true);
-  },
-
-  push(player, id, dice) {
-    const { redis, limit } = player.view(dice);
-    const token = `#${id}s`;
-    player.follow(id, "push", limit, redis.rpush(`queue:${few(dice[0])}`, token), [token], () =>
-      player.ledger.applied(token),
-    );
-  },
-
   lease(player, id, dice) {
     const { acquireTimeout = 2000 } = player.plan.options;
     const isAborted = (dice[0] ?? 0) < 0.15;
-    const signal = isAborted ? { signal: player.abortAfter((dice[1] ?? 0) * acquireTimeout) } : {};
+    const signal = isAborted ? { signal: player.stage.abortAfter((dice[1] ?? 0) * acquireTimeout) } : {};
     const lease = player.pool.lease(signal);
-    player.follow(id, "lease", acquireTimeout, lease, [], () => undefined);
+    player.stage.follow(id, "lease", acquireTimeout, lease, [], () => undefined);
     void lease.then(
       (own) => useLease(player, id, dice, own),
       () => {},
@@ -693,16 +410,19 @@ const OPERATIONS: Readonly<Record<OperationKind, OperationMaker>> = {
     const subscription = player.redis.subscribe(channel, ({ channel: from, message }) => {
       if (message === `${channel}=last`) player.reached.add(id);
       if (from !== channel || !message.startsWith(`${channel}=`)) {
-        player.ledger.violate("a message comes to its subscriber", `#${id} on ${channel} got ${message} from ${from}`);
+        player.stage.ledger.violate(
+          "a message comes to its subscriber",
+          `#${id} on ${channel} got ${message} from ${from}`,
+        );
       }
     });
-    player.follow(id, "subscribe", commandTimeout, subscription, [], () => undefined);
+    player.stage.follow(id, "subscribe", commandTimeout, subscription, [], () => undefined);
     void subscription.then(
       (own) => {
         player.subscribed.set(id, channel);
         // Until the end, where it leaves a connection to share and one to lend.
         if ((dice[2] ?? 0) < 0.3 && (player.plan.options.maxConnections ?? 1) >= 3) return;
-        player.world.timeline.after(
+        player.stage.world.timeline.after(
           (dice[1] ?? 0) * 2000,
           () => {
             player.subscribed.delete(id);
@@ -716,18 +436,12 @@ const OPERATIONS: Readonly<Record<OperationKind, OperationMaker>> = {
   },
 
   publish(player, id, dice) {
-    const { redis, limit } = player.view(dice);
+    const { redis, limit } = player.stage.view(player.redis, dice);
     const channel = `channel:${few(dice[0])}`;
     const token = `#${id}s`;
-    player.follow(id, "publish", limit, redis.publish(channel, `${channel}=${token}`), [token], () =>
-      player.ledger.applied(token),
+    player.stage.follow(id, "publish", limit, redis.publish(channel, `${channel}=${token}`), [token], () =>
+      player.stage.ledger.applied(token),
     );
-  },
-
-  stall(player, _id, [size = 0]) {
-    const ms = size ** 4 * 2000;
-    player.ledger.stalled += ms;
-    player.world.timeline.stall(ms);
   },
 };
 
@@ -749,10 +463,10 @@ const MISCHIEF: readonly ((lease: Lease, token: string) => Promise<unknown>[])[]
 function useLease(player: Player, id: number, dice: Dice, lease: Lease): void {
   const { commandTimeout = 5000 } = player.plan.options;
   const token = `#${id}f`;
-  player.follow(id, "echo", commandTimeout, lease.echo(token), [token], is(token));
+  player.stage.follow(id, "echo", commandTimeout, lease.echo(token), [token], is(token));
   const mischief = MISCHIEF[Math.floor((dice[2] ?? 0) * MISCHIEF.length)] ?? MISCHIEF[0];
   const done = mischief?.(lease, `#${id}q`) ?? [];
-  for (const promise of done) player.follow(id, "mischief", commandTimeout + 50, promise, [], () => undefined);
+  for (const promise of done) player.stage.follow(id, "mischief", commandTimeout + 50, promise, [], () => undefined);
   const end = dice[3] ?? 0;
   if (end < 0.1) {
     player.forgotten.push(lease);
@@ -761,7 +475,7 @@ function useLease(player: Player, id: number, dice: Dice, lease: Lease): void {
   } else if (end < 0.6) {
     void Promise.allSettled(done).then(() => lease.release());
   } else {
-    player.world.timeline.after(
+    player.stage.world.timeline.after(
       (dice[4] ?? 0) * 400,
       () => {
         lease.release();

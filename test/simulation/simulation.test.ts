@@ -23,12 +23,20 @@ test("2,000 seeds keep every promise", async () => {
   assert.match(output, /^2000 seeds, \d{6} operations .* every promise was kept$/m);
 });
 
-test("a seed does the same every time", async () => {
-  const runs = await Promise.all([1, 2].map(() => simulate("--seed", "4711", "--operations", "500")));
-  const [one, other] = runs.map(({ output }) => output.replace(/ in [\d.]+ s/, ""));
-  assert.match(one ?? "", /^1 seeds, \d+ operations .* \d+ events/);
-  assert.equal(one, other);
+test("500 seeds of a cluster keep every promise", async () => {
+  const { output, failed } = await simulate("--cluster", "--seeds", "500");
+  assert.ok(!failed, output);
+  assert.match(output, /^500 seeds, \d{5} operations .* every promise was kept$/m);
 });
+
+for (const world of [[], ["--cluster"]]) {
+  test(`a seed does the same every time ${world.join()}`.trimEnd(), async () => {
+    const runs = await Promise.all([1, 2].map(() => simulate(...world, "--seed", "4711", "--operations", "500")));
+    const [one, other] = runs.map(({ output }) => output.replace(/ in [\d.]+ s/, ""));
+    assert.match(one ?? "", /^1 seeds, \d+ operations .* \d+ events/);
+    assert.equal(one, other);
+  });
+}
 
 const planted = JSON.parse(readFileSync(new URL("planted.json", import.meta.url), "utf8")) as {
   name: string;
