@@ -123,7 +123,7 @@ export class Sentinels implements Discovery {
     if (views.length === 0) return;
     const known = new Map(this.#setup.seeds.map((seed) => [nodeOf(seed), seed]));
     for (const { pool, sentinels } of views) {
-      const all = [pool.options.endpoint as TcpEndpoint, ...sentinels.map(this.#setup.translate)];
+      const all = [pool.options.endpoint as TcpEndpoint, ...sentinels.map((told) => this.#setup.translate(told))];
       for (const endpoint of all) known.set(nodeOf(endpoint), endpoint);
     }
     this.#known = known;
