@@ -55,13 +55,18 @@ export async function join(
   let failed: PromiseRejectedResult | null = null;
   for (const result of settled) {
     if (result.status === "fulfilled") replies.push(result.value as Reply);
-    else failed ??= result;
+    // What may be true of one part must not be denied for the whole.
+    else if (failed === null || mayHaveRun(result.reason)) failed = result;
   }
   const response = whole.spec.spread?.response ?? "";
   if (failed !== null && !(response === "one_succeeded" && replies.length > 0)) {
     throw partly(failed.reason, whole, replies.length, settled.length);
   }
   return inShape(whole, joined(response, whole, shares, replies));
+}
+
+function mayHaveRun(error: unknown): boolean {
+  return error instanceof RedisError && error.outcome === "unknown";
 }
 
 /** Where other parts have run, the command has run in part. */
