@@ -32,9 +32,10 @@ for (const line of lines) {
 }
 
 const rows = [...faults.values()].sort((a, b) => a.row - b.row).map(tableRow);
+const matrixRows = new Set(lines.map(({ row }) => row)).size;
 const recoveries = lines.map(({ recovery }) => recovery);
 const summary = [
-  `${lines.length} runs of ${faults.size} faults; the first success came after ${ms(median(recoveries))} ms in the median,`,
+  `${lines.length} runs of ${faults.size} faults, which are ${matrixRows} rows of the fault matrix (the first column), some in several forms; the first success came after ${ms(median(recoveries))} ms in the median,`,
   `${ms(Math.max(...recoveries))} ms at most. Node ${process.version}, ${cpus().length} processors, 2 test files at a time.`,
 ].join(" ");
 const table = [

@@ -34,7 +34,7 @@ const LOST = { crash: "share", cut: "copy" } as const;
 export class SimulatedCluster implements Membership, MigrationTarget {
   readonly nodes: SimulatedNode[] = [];
   /** How it really is, of which each node hears later. */
-  readonly truth: ClusterView = new ClusterView();
+  readonly truth: ClusterView<SimulatedNode> = new ClusterView();
   /** Told of every command that the cluster answers in place of a server: an error's text, else the command's name. */
   onAnswer: ((answer: string, node: SimulatedNode, command: readonly string[]) => void) | null = null;
   /** When anything was different for the last time, ms. */
@@ -148,7 +148,7 @@ export class SimulatedCluster implements Membership, MigrationTarget {
   /** @internal */
   finished(move: SlotMigration): void {
     const { slots, from, to } = move;
-    const change: Change = (view) => {
+    const change: Change<SimulatedNode> = (view) => {
       for (const slot of slots) view.owners[slot] = to;
     };
     // As the tools do: first the new owner, then the old one, for which the slots stay open until it has heard.
@@ -275,13 +275,13 @@ export class SimulatedCluster implements Membership, MigrationTarget {
   }
 
   /** Some hear of a change at once, the others later. */
-  #tell(change: Change, first: readonly SimulatedNode[] = []): void {
+  #tell(change: Change<SimulatedNode>, first: readonly SimulatedNode[] = []): void {
     this.truth.apply(change);
     this.changedAt = this.#network.timeline.now();
     for (const node of this.nodes) node.hear(change, first.includes(node) ? 0 : this.#random.between(0, this.spread));
   }
 
-  #tellAll(change: Change): void {
+  #tellAll(change: Change<SimulatedNode>): void {
     this.#tell(change, this.nodes);
   }
 
@@ -290,7 +290,7 @@ export class SimulatedCluster implements Membership, MigrationTarget {
   }
 }
 
-function isSame(one: ClusterView, other: ClusterView): boolean {
+function isSame(one: ClusterView<SimulatedNode>, other: ClusterView<SimulatedNode>): boolean {
   return (
     one.failed.size === other.failed.size &&
     one.members.size === other.members.size &&

@@ -29,17 +29,23 @@ export class SimulatedNode implements CommandGate {
   readonly port: number;
   readonly server: SimulatedServer;
   /** What it knows, which may be old. */
-  readonly view: ClusterView;
+  readonly view: ClusterView<SimulatedNode>;
   /** Whether it serves no slot although its view may say so: it is in the minority, or has just come back. */
   isOut = false;
   readonly #timeline: Timeline;
   readonly #cluster: Membership;
-  readonly #news: Change[] = [];
+  readonly #news: Change<SimulatedNode>[] = [];
   #hears = true;
   #writesPaused = false;
 
   /** @internal */
-  constructor(server: SimulatedServer, id: string, view: ClusterView, timeline: Timeline, cluster: Membership) {
+  constructor(
+    server: SimulatedServer,
+    id: string,
+    view: ClusterView<SimulatedNode>,
+    timeline: Timeline,
+    cluster: Membership,
+  ) {
     const [host = "", port = ""] = server.address.split(":");
     this.id = id;
     this.host = host;
@@ -69,7 +75,7 @@ export class SimulatedNode implements CommandGate {
   }
 
   /** Hears of a change, later and in order. */
-  hear(change: Change, delay: number): void {
+  hear(change: Change<SimulatedNode>, delay: number): void {
     this.#news.push(change);
     if (delay <= 0 && this.#hears) while (this.#news.length > 0) this.#learn();
     else this.#timeline.after(delay, () => this.#hears && this.#learn(), false);

@@ -1,27 +1,33 @@
 import type { WireReply } from "../wire.ts";
-import type { SimulatedNode } from "./node.ts";
 import { SLOTS } from "./slots.ts";
 
+/** A node, as a view tells of it. */
+export interface ViewedNode {
+  readonly id: string;
+  readonly host: string;
+  readonly port: number;
+}
+
 /** What has changed in a cluster; each node hears of it in its own time. */
-export type Change = (view: ClusterView) => void;
+export type Change<Node extends ViewedNode> = (view: ClusterView<Node>) => void;
 
 /** The cluster as one of its nodes sees it. */
-export class ClusterView {
-  readonly owners: (SimulatedNode | null)[];
+export class ClusterView<Node extends ViewedNode> {
+  readonly owners: (Node | null)[];
   /** Each member with its primary; null for a primary. */
-  readonly members: Map<SimulatedNode, SimulatedNode | null>;
+  readonly members: Map<Node, Node | null>;
   /** Members that are held for down. */
-  readonly failed: Set<SimulatedNode>;
-  #ranges: ReadonlyMap<SimulatedNode, readonly number[]> | null = null;
+  readonly failed: Set<Node>;
+  #ranges: ReadonlyMap<Node, readonly number[]> | null = null;
   #isWhole: boolean | null = null;
 
-  constructor(from?: ClusterView) {
-    this.owners = from?.owners.slice() ?? new Array<SimulatedNode | null>(SLOTS).fill(null);
+  constructor(from?: ClusterView<Node>) {
+    this.owners = from?.owners.slice() ?? new Array<Node | null>(SLOTS).fill(null);
     this.members = new Map(from?.members);
     this.failed = new Set(from?.failed);
   }
 
-  apply(change: Change): void {
+  apply(change: Change<Node>): void {
     change(this);
     this.#ranges = null;
     this.#isWhole = null;
@@ -33,12 +39,12 @@ export class ClusterView {
     return this.#isWhole;
   }
 
-  replicasOf(primary: SimulatedNode): SimulatedNode[] {
+  replicasOf(primary: Node): Node[] {
     return [...this.members].filter(([, own]) => own === primary).map(([node]) => node);
   }
 
   /** First and last slot of each range, one behind the other. */
-  rangesOf(node: SimulatedNode): readonly number[] {
+  rangesOf(node: Node): readonly number[] {
     this.#ranges ??= rangesIn(this.owners);
     return this.#ranges.get(node) ?? [];
   }
@@ -66,11 +72,11 @@ export class ClusterView {
     return rows;
   }
 
-  #primaries(): SimulatedNode[] {
+  #primaries(): Node[] {
     return [...this.members].filter(([, primary]) => primary === null).map(([node]) => node);
   }
 
-  #described(node: SimulatedNode): WireReply {
+  #described(node: Node): WireReply {
     return {
       map: [
         ["id", node.id],
@@ -85,8 +91,8 @@ export class ClusterView {
   }
 }
 
-function rangesIn(owners: readonly (SimulatedNode | null)[]): ReadonlyMap<SimulatedNode, readonly number[]> {
-  const ranges = new Map<SimulatedNode, number[]>();
+function rangesIn<Node>(owners: readonly (Node | null)[]): ReadonlyMap<Node, readonly number[]> {
+  const ranges = new Map<Node, number[]>();
   for (let slot = 0; slot < SLOTS;) {
     const first = slot;
     const owner = owners[slot] ?? null;
