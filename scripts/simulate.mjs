@@ -10,7 +10,7 @@
  * docs/reliability.md says what is done, and what is held against what.
  */
 import { spawn } from "node:child_process";
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -33,7 +33,8 @@ async function bundle(bug) {
   const { build } = await import("esbuild"); // a fresh clone has it once its packages are installed
   const folder = join(ROOT, ".cache", "simulation");
   mkdirSync(folder, { recursive: true });
-  const outfile = join(folder, `${bug?.name ?? "main"}.mjs`);
+  const program = join(folder, `${bug?.name ?? "main"}.mjs`);
+  const outfile = `${program}.${process.pid}`;
   await build({
     absWorkingDir: ROOT,
     entryPoints: ["test/simulation/main.ts"],
@@ -46,7 +47,9 @@ async function bundle(bug) {
     logLevel: "warning",
     plugins: [own(), ...(bug === undefined ? [] : [plant(bug)])],
   });
-  return outfile;
+  // Two that run at once make the same file: neither may read the other's half.
+  renameSync(outfile, program);
+  return program;
 }
 
 function own() {

@@ -58,6 +58,8 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
   /** The availability zone of the node, as its latest connection was told. */
   zone = "";
   #keepsLane = false;
+  /** Whether idle connections are being ended, and none may be used instead. */
+  #sweeping = false;
 
   constructor(parts: SupplyParts) {
     this.#options = parts.options;
@@ -85,7 +87,7 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
 
   /** Gives connections to those who want them, and opens what is missing. */
   balance(): void {
-    if (this.#state === "closed") return;
+    if (this.#state === "closed" || this.#sweeping) return;
     if (this.#wantsLane()) this.#makeLane();
     while (this.waiters.size > 0 && this.#mayGrant()) this.#grant();
     this.#openMissing();
@@ -253,11 +255,21 @@ export class Supply implements ConnectionOwner, OpenerListener, BudgetMember {
       break;
     }
     this.lanes.repick();
+    if (reason === "socket-timeout") this.#closeSilent(now);
     if (FAILURES.has(reason)) this.#listener.connectionFailed();
     if (events.connectionClosed.hasSubscribers) {
       events.connectionClosed.publish({ node: this.#options.node, id: connection.info.id, reason });
     }
     this.balance();
+  }
+
+  /** Where one link is dead the others mostly are, too: each idle one that is used next would cost its own `socketTimeout`. */
+  #closeSilent(now: number): void {
+    if (this.#sweeping) return;
+    this.#sweeping = true;
+    for (const { live } of this.roster.idle.slice())
+      if (now - live.lastReadAt >= this.#options.socketTimeout) live.close("socket-timeout");
+    this.#sweeping = false;
   }
 
   renewLane(entry: Entry): void {

@@ -127,3 +127,23 @@ test("the silence before a command is not held against its connection", async ()
   assert.deepEqual(pool.stats().closedBecause, {});
   pool.destroy();
 });
+
+test("where all links are dead, the silence of one ends the idle ones, too, and a fresh connection is used next", async () => {
+  const world = new SimulatedWorld(1);
+  world.startServer("simulated:6379");
+  const pool = new ConnectionPool({ host: "simulated", port: 6379, environment: world, socketTimeout: 500 });
+  const redis = new Redis({ pool });
+  await world.run(async () => {
+    await redis.get("key");
+    const leases = await Promise.all(Array.from({ length: 6 }, () => pool.lease()));
+    for (const lease of leases) lease.release();
+  });
+  await world.pass(1000);
+  for (const link of world.network.links) link.hold("both", true);
+  const began = world.timeline.now();
+  assert.equal(await world.run(() => redis.get("key")), null);
+  const took = world.timeline.now() - began;
+  assert.ok(took < 700, `${took} ms`);
+  assert.equal(pool.stats().closedBecause["socket-timeout"], 7);
+  pool.destroy();
+});
