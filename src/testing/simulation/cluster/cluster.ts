@@ -1,10 +1,10 @@
 import type { SimulatedNetwork } from "../network.ts";
 import type { Random } from "../random.ts";
 import { SimulatedServer } from "../server.ts";
-import { SlotMigration, type MigrationTarget } from "./migration.ts";
-import { SimulatedNode, type Membership } from "./node.ts";
+import { SlotMigration } from "./migration.ts";
+import { SimulatedNode, type Change, type NodeView } from "./node.ts";
 import { SLOTS } from "./slots.ts";
-import { ClusterView, type Change } from "./view.ts";
+import { ClusterView } from "./view.ts";
 
 /** What a simulated cluster is like. Times in ms. */
 export interface SimulatedClusterOptions {
@@ -31,10 +31,10 @@ const LOST = { crash: "share", cut: "copy" } as const;
  * A cluster of simulated servers. Replicas never lag, so what was acknowledged is lost only where two primaries serve the same slots
  * for a while: after a takeover, and when a primary is cut off from the others.
  */
-export class SimulatedCluster implements Membership, MigrationTarget {
+export class SimulatedCluster {
   readonly nodes: SimulatedNode[] = [];
   /** How it really is, of which each node hears later. */
-  readonly truth: ClusterView<SimulatedNode> = new ClusterView();
+  readonly truth: NodeView = new ClusterView();
   /** Told of every command that the cluster answers in place of a server: an error's text, else the command's name. */
   onAnswer: ((answer: string, node: SimulatedNode, command: readonly string[]) => void) | null = null;
   /** When anything was different for the last time, ms. */
@@ -147,15 +147,24 @@ export class SimulatedCluster implements Membership, MigrationTarget {
 
   /** @internal */
   finished(move: SlotMigration): void {
-    const { slots, from, to } = move;
-    const change: Change<SimulatedNode> = (view) => {
+    const { slots, to } = move;
+    const change: Change = (view) => {
       for (const slot of slots) view.owners[slot] = to;
     };
     // As the tools do: first the new owner, then the old one, for which the slots stay open until it has heard.
     this.#tell(change, [to]);
+    this.#endLater(move);
+  }
+
+  /** The slots stay open for as long as anybody else holds them for his own. */
+  #endLater(move: SlotMigration): void {
     this.#after(this.#random.between(0, SECOND_STEP), () => {
+      const { slots, from, to } = move;
       if (from.hears) from.hear(() => {}, 0);
-      for (const slot of slots) this.#moves.delete(slot);
+      const [first = 0] = slots;
+      if (this.nodes.some((node) => node !== to && node.hears && node.view.owners[first] === node))
+        this.#endLater(move);
+      else for (const slot of slots) this.#moves.delete(slot);
     });
   }
 
@@ -275,13 +284,13 @@ export class SimulatedCluster implements Membership, MigrationTarget {
   }
 
   /** Some hear of a change at once, the others later. */
-  #tell(change: Change<SimulatedNode>, first: readonly SimulatedNode[] = []): void {
+  #tell(change: Change, first: readonly SimulatedNode[] = []): void {
     this.truth.apply(change);
     this.changedAt = this.#network.timeline.now();
     for (const node of this.nodes) node.hear(change, first.includes(node) ? 0 : this.#random.between(0, this.spread));
   }
 
-  #tellAll(change: Change<SimulatedNode>): void {
+  #tellAll(change: Change): void {
     this.#tell(change, this.nodes);
   }
 
@@ -290,7 +299,7 @@ export class SimulatedCluster implements Membership, MigrationTarget {
   }
 }
 
-function isSame(one: ClusterView<SimulatedNode>, other: ClusterView<SimulatedNode>): boolean {
+function isSame(one: NodeView, other: NodeView): boolean {
   return (
     one.failed.size === other.failed.size &&
     one.members.size === other.members.size &&

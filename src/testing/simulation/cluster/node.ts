@@ -1,9 +1,14 @@
-import type { CommandGate, SimulatedServer } from "../server.ts";
+import type { SimulatedServer } from "../server.ts";
 import type { Session } from "../session.ts";
 import type { Timeline } from "../timeline.ts";
 import { Failure, OK, type WireReply } from "../wire.ts";
 import { isWrite, keysOf, slotOf } from "./slots.ts";
-import type { Change, ClusterView } from "./view.ts";
+import type { ClusterView } from "./view.ts";
+
+/** The cluster as one of its nodes knows it. */
+export type NodeView = ClusterView<SimulatedNode>;
+/** What has changed in a cluster; each node hears of it in its own time. */
+export type Change = (view: NodeView) => void;
 
 /** The cluster, as its nodes see it. */
 export interface Membership {
@@ -23,29 +28,23 @@ const UNBLOCKED = new Failure(
 );
 
 /** A server in a cluster: it has its own view of the cluster, and answers by that. */
-export class SimulatedNode implements CommandGate {
+export class SimulatedNode {
   readonly id: string;
   readonly host: string;
   readonly port: number;
   readonly server: SimulatedServer;
   /** What it knows, which may be old. */
-  readonly view: ClusterView<SimulatedNode>;
+  readonly view: NodeView;
   /** Whether it serves no slot although its view may say so: it is in the minority, or has just come back. */
   isOut = false;
   readonly #timeline: Timeline;
   readonly #cluster: Membership;
-  readonly #news: Change<SimulatedNode>[] = [];
+  readonly #news: Change[] = [];
   #hears = true;
   #writesPaused = false;
 
   /** @internal */
-  constructor(
-    server: SimulatedServer,
-    id: string,
-    view: ClusterView<SimulatedNode>,
-    timeline: Timeline,
-    cluster: Membership,
-  ) {
+  constructor(server: SimulatedServer, id: string, view: NodeView, timeline: Timeline, cluster: Membership) {
     const [host = "", port = ""] = server.address.split(":");
     this.id = id;
     this.host = host;
@@ -74,8 +73,8 @@ export class SimulatedNode implements CommandGate {
     if (hears) while (this.#news.length > 0) this.#learn();
   }
 
-  /** Hears of a change, later and in order. */
-  hear(change: Change<SimulatedNode>, delay: number): void {
+  /** @internal Hears of a change, later and in order. */
+  hear(change: Change, delay: number): void {
     this.#news.push(change);
     if (delay <= 0 && this.#hears) while (this.#news.length > 0) this.#learn();
     else this.#timeline.after(delay, () => this.#hears && this.#learn(), false);
@@ -101,7 +100,7 @@ export class SimulatedNode implements CommandGate {
     this.pauseWrites(false);
   }
 
-  /** Sends on who is blocked on a key that is served elsewhere. */
+  /** @internal Sends on who is blocked on a key that is served elsewhere. */
   recheckBlocked(): void {
     for (const session of [...this.server.sessions.values()]) {
       const [key] = session.blocked?.keys ?? [];
@@ -114,7 +113,7 @@ export class SimulatedNode implements CommandGate {
     }
   }
 
-  /** Holds writes back, as CLIENT PAUSE WRITE does. */
+  /** @internal Holds writes back, as CLIENT PAUSE WRITE does. */
   pauseWrites(on: boolean): void {
     this.#writesPaused = on;
     if (!on) this.server.serveAll();
@@ -122,6 +121,7 @@ export class SimulatedNode implements CommandGate {
 
   // --- commands ---
 
+  /** @internal */
   holds([word = ""]: readonly string[], session: Session): boolean {
     if (!this.#writesPaused) return false;
     const name = word.toUpperCase();
@@ -130,6 +130,7 @@ export class SimulatedNode implements CommandGate {
     return session.queue === null && isWrite(name);
   }
 
+  /** @internal */
   answer(name: string, args: readonly string[], session: Session): WireReply | undefined {
     const answer = this.#answer(name, args, session);
     if (answer !== undefined)

@@ -1,18 +1,15 @@
 import type { WireReply } from "../wire.ts";
 import { SLOTS } from "./slots.ts";
 
-/** A node, as a view tells of it. */
-export interface ViewedNode {
+/** A node, as a view describes it. */
+export interface Member {
   readonly id: string;
   readonly host: string;
   readonly port: number;
 }
 
-/** What has changed in a cluster; each node hears of it in its own time. */
-export type Change<Node extends ViewedNode> = (view: ClusterView<Node>) => void;
-
 /** The cluster as one of its nodes sees it. */
-export class ClusterView<Node extends ViewedNode> {
+export class ClusterView<Node extends Member> {
   readonly owners: (Node | null)[];
   /** Each member with its primary; null for a primary. */
   readonly members: Map<Node, Node | null>;
@@ -27,7 +24,8 @@ export class ClusterView<Node extends ViewedNode> {
     this.failed = new Set(from?.failed);
   }
 
-  apply(change: Change<Node>): void {
+  /** Changes what it knows. */
+  apply(change: (view: ClusterView<Node>) => void): void {
     change(this);
     this.#ranges = null;
     this.#isWhole = null;
@@ -49,7 +47,7 @@ export class ClusterView<Node extends ViewedNode> {
     return this.#ranges.get(node) ?? [];
   }
 
-  /** The reply to CLUSTER SHARDS. */
+  /** @internal The reply to CLUSTER SHARDS. */
   shards(): WireReply {
     return this.#primaries().map((primary) => ({
       map: [
@@ -59,7 +57,7 @@ export class ClusterView<Node extends ViewedNode> {
     }));
   }
 
-  /** The reply to CLUSTER SLOTS. */
+  /** @internal The reply to CLUSTER SLOTS. */
   slots(): WireReply {
     const rows: WireReply[] = [];
     for (const primary of this.#primaries()) {
