@@ -28,6 +28,8 @@ export class ChannelGroup {
   link: SubscriberLink | null = null;
   /** Whether somebody is at work to have it confirmed again. */
   isRestoring = false;
+  /** Whether it is being taken from one connection to another, and unsubscribed on the first on purpose. */
+  isChanging = false;
   readonly #wanted: Readonly<Record<SubscriptionKind, Map<string, WantedChannel>>> = {
     subscribe: new Map(),
     psubscribe: new Map(),

@@ -1,4 +1,3 @@
-import { backoffDelay } from "../base/backoff.ts";
 import { MAX_DURATION, type Clock } from "../base/clock.ts";
 import { ClosedError, ConnectionLostError, PoolTimeoutError, ServerError, type RedisError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
@@ -8,11 +7,14 @@ import type { Topology } from "../topology/topology.ts";
 import { ChannelGroup, KINDS, type Subscriber } from "./channel-group.ts";
 import type { Core } from "./core.ts";
 import { deliver, MESSAGES } from "./messages.ts";
+import { Pauses } from "./pauses.ts";
 import { SubscriberLink, type LinkListener } from "./subscriber-link.ts";
 import type { Gap, SubscriptionKind } from "./subscription.ts";
 
 /** So often a channel is tried at once where the nodes say that it is elsewhere; then with pauses, for they do not agree. */
 const AT_ONCE = 3;
+/** So long a node that has given a slot away is not believed to be the one to serve its channels, ms. */
+const DOUBT = 5000;
 
 /**
  * All subscriptions of one client. What is wanted is kept here; a fresh connection is told all of it, so nothing has to be
@@ -30,8 +32,7 @@ export class Subscriptions implements LinkListener {
   readonly #onLink = new Map<SubscriberLink, Set<ChannelGroup>>();
   readonly #stop = new AbortController();
   readonly #ignoreChanges: () => void;
-  /** What ends the pauses before their time. */
-  readonly #pauses = new Set<() => void>();
+  readonly #pauses: Pauses;
   /** How often the topology has changed. */
   #changes = 0;
 
@@ -39,6 +40,7 @@ export class Subscriptions implements LinkListener {
     this.#topology = topology;
     this.#options = options;
     this.#clock = clock;
+    this.#pauses = new Pauses(clock, options.reconnect);
     this.#ignoreChanges = topology.onChange(() => this.#topologyChanged());
   }
 
@@ -91,7 +93,7 @@ export class Subscriptions implements LinkListener {
     this.#ignoreChanges();
     this.#finishAll();
     for (const link of this.#onLink.keys()) this.#end(link, "closed");
-    for (const end of this.#pauses) end();
+    this.#pauses.close();
   }
 
   #finishAll(): void {
@@ -126,7 +128,7 @@ export class Subscriptions implements LinkListener {
         const passing = this.#learn(group, error) || error instanceof PoolTimeoutError;
         if (!passing || this.#clock.now() >= deadline) throw error;
       }
-      if (attempt > AT_ONCE) await this.#pause(attempt - AT_ONCE, deadline);
+      if (attempt > AT_ONCE) await this.#pauses.after(attempt - AT_ONCE, deadline);
     }
   }
 
@@ -173,12 +175,24 @@ export class Subscriptions implements LinkListener {
   }
 
   /** The node does not own the slot any more, and has unsubscribed everybody. */
-  #dropped(group: ChannelGroup, node: string): void {
+  #dropped(group: ChannelGroup, link: SubscriberLink): void {
     group.unconfirm();
-    this.#report([group], { reason: "moved", cause: null, at: Date.now() }, node);
-    this.#topology.suspect();
-    // On the same connection first: the node says MOVED, and where to; or it has become a replica, which serves its shard for now.
+    this.#report([group], { reason: "moved", cause: null, at: Date.now() }, link.node);
+    // On the same connection first: the node says MOVED, and where to.
     void this.#restore(group);
+    void this.#doubt(group, link);
+  }
+
+  /**
+   * A former owner may have become a replica, which serves its shard, but misses what a new owner publishes that does not know it
+   * yet. So the cluster is looked at until it says who the owner is: the nodes do not hear of it at once.
+   */
+  async #doubt(group: ChannelGroup, link: SubscriberLink): Promise<void> {
+    const end = this.#clock.now() + DOUBT;
+    while (group.link === link && this.#clock.now() < end) {
+      this.#topology.suspect();
+      await this.#pauses.after(AT_ONCE, end);
+    }
   }
 
   /** Takes a group off its link, to the one given or to wherever the topology says. */
@@ -198,13 +212,13 @@ export class Subscriptions implements LinkListener {
     const { link } = this.#common;
     if (link !== null && (this.#hasLeft(link.pool) || !link.pool.isReachable)) this.#leave(this.#common);
     for (const group of this.#bySlot.values()) void this.#follow(group);
-    for (const end of this.#pauses) end();
+    this.#pauses.end();
   }
 
   /** Moves a group that is not on the owner of its slot as the topology has it. */
   async #follow(group: ChannelGroup): Promise<void> {
     const { link } = group;
-    if (link === null) return;
+    if (link === null || group.isChanging) return;
     const pool = await this.#topology.poolFor(group.keys, { timeout: 0, signal: null }).catch(() => link.pool);
     if (pool === link.pool || group.link !== link) return;
     if (group.isServed) await this.#moveTo(pool, group, link);
@@ -217,16 +231,23 @@ export class Subscriptions implements LinkListener {
    */
   async #moveTo(pool: NodePool, group: ChannelGroup, from: SubscriberLink): Promise<void> {
     const next = this.#linkTo(pool);
+    const changes = this.#changes;
     const { commandTimeout } = this.#options;
     const names = group.keys;
     const deadline = this.#restoreDeadline();
     try {
       await next.connected(deadline, commandTimeout);
       await next.subscribe("ssubscribe", names, deadline, commandTimeout);
-      if (group.link === from && !next.isClosed) this.#leave(group, next);
+      // Nothing is to come twice, and former owner and replica both have what is published. A silent one is not waited for long.
+      group.isChanging = true;
+      await Promise.race([from.unsubscribe("ssubscribe", group.names("ssubscribe")), this.#pauses.after(1, deadline)]);
+      if (group.link === from) this.#leave(group, next.isClosed ? null : next);
     } catch (error) {
       this.#topology.learnFrom(error);
     }
+    group.isChanging = false;
+    // It may have moved on meanwhile.
+    if (changes !== this.#changes) void this.#follow(group);
     if (group.link !== next) void next.unsubscribe("ssubscribe", names);
     if (this.#onLink.get(next)?.size === 0) this.#end(next, "idle");
   }
@@ -247,7 +268,7 @@ export class Subscriptions implements LinkListener {
         if (error instanceof ClosedError && group.isWaiting) this.#finishAll();
         else passing = this.#learn(group, error) && attempt <= AT_ONCE;
       }
-      if (!passing && changes === this.#changes) await this.#pause(attempt);
+      if (!passing && changes === this.#changes) await this.#pauses.after(attempt);
     }
     group.isRestoring = false;
   }
@@ -278,21 +299,6 @@ export class Subscriptions implements LinkListener {
   #restoreDeadline(): number {
     const { connectTimeout, commandTimeout } = this.#options;
     return this.#clock.now() + Math.max(connectTimeout, Math.min(commandTimeout, MAX_DURATION));
-  }
-
-  /** A pause that grows with the attempts; a change of the topology or the end of the client ends it. */
-  #pause(attempt: number, until: number = Infinity): Promise<void> {
-    if (this.#stop.signal.aborted) return Promise.resolve();
-    const delay = backoffDelay(this.#options.reconnect, attempt, this.#clock.random());
-    return new Promise((resolve) => {
-      const end = (): void => {
-        timer.cancel();
-        this.#pauses.delete(end);
-        resolve();
-      };
-      const timer = this.#clock.schedule(end, Math.max(0, Math.min(delay, until - this.#clock.now())), true);
-      this.#pauses.add(end);
-    });
   }
 
   #report(groups: readonly ChannelGroup[], gap: Gap, node: string): void {
@@ -369,9 +375,9 @@ export class Subscriptions implements LinkListener {
     }
     const name = String(items[place.name]);
     const group = this.#group(place.kind, name);
-    // Not from a connection that its group has left.
+    // Not from a connection that its group has left; nor what came over the next one while the last one still delivered.
     const channel = group?.link === link ? group.channel(place.kind, name) : undefined;
-    if (channel !== undefined) deliver(channel.subscribers, place, items);
+    if (channel?.isConfirmed === true) deliver(channel.subscribers, place, items);
   }
 
   #confirmed(link: SubscriberLink, what: string, name: string): void {
@@ -382,7 +388,7 @@ export class Subscriptions implements LinkListener {
     if (channel === undefined) return;
     if (what === kind) channel.isConfirmed = true;
     // One that was asked for is not wanted any more, or not confirmed again yet.
-    else if (channel.isConfirmed && group.slot !== null) this.#dropped(group, link.node);
+    else if (channel.isConfirmed && group.slot !== null && !group.isChanging) this.#dropped(group, link);
   }
 }
 

@@ -50,7 +50,8 @@ async function shardedScene(clientName: string, redis: Redis, other: Redis): Pro
       got.filter((number) => number >= from && !publisher.failed.has(number)).sort((one, two) => one - two),
       expected,
     );
-    assert.equal(new Set(got).size, got.length, "nothing twice");
+    // One of the middle of a failover may come from both nodes, but from each one only once.
+    for (const number of new Set(got)) assert.ok(got.filter((each) => each === number).length <= 2, `${number}`);
     assert.equal(subscription.gaps, gaps.length);
   };
   return { owner, replica, gaps, publisher, got, comesAgain, [Symbol.asyncDispose]: () => publisher.stop() };
