@@ -7,6 +7,7 @@ import { NOT_BLOCKING, type Executor, type Request } from "../commands/request.t
 import { Decoder, type ReplySink } from "../protocol/decoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { CommandQueue, type Progress } from "./command-queue.ts";
+import { DripWatch } from "./drip-watch.ts";
 import { lostError, timeoutError, type CloseReason } from "./lost.ts";
 import { OrderCheck } from "./order-check.ts";
 import { NOTHING_KNOWN, type ServerInfo } from "./server-info.ts";
@@ -49,6 +50,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   readonly #socketTimeout: number;
   readonly #queue = new CommandQueue();
   readonly #order = new OrderCheck();
+  readonly #drip = new DripWatch();
   readonly #decoder = new Decoder(this);
   readonly #flush: () => void;
   #transport: Transport | null = null;
@@ -205,6 +207,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
       request.cancel(withoutStack(() => timeoutError(request, this.node)));
     });
     if (this.silence(now) >= this.#socketTimeout) this.close("socket-timeout");
+    else if (this.#drip.duration(this.#queue, now) >= this.#socketTimeout) this.close("socket-timeout", dripError());
     // They hold no place while the socket is full.
     if (expired > 0) this.sweep();
     return ofCallers;
@@ -386,4 +389,10 @@ export class Connection implements Executor, TransportListener, ReplySink {
     if (mode !== "") this.session.observe(request, null);
     request.unanswered();
   }
+}
+
+function dripError(): Error {
+  return withoutStack(
+    () => new Error("the server sends too slowly: a reply did not end, and nobody waits for it any more"),
+  );
 }
