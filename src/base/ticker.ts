@@ -1,10 +1,8 @@
 import type { Clock, Timer } from "./clock.ts";
+import { STALL } from "./stall.ts";
 
 /** The step of the coarse clock, ms: deadlines end within it. */
 export const TICK: number = 20;
-
-/** Lateness beyond which the event loop was stalled rather than busy, ms. */
-const STALL = 250;
 
 /** Something with deadlines. */
 export interface Ticking {

@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import { ConnectError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
+import { scheduleAwake } from "../base/stall.ts";
 import type { Dialler } from "../base/transport.ts";
 import { connectTimeout, toConnectError, type ConnectStep } from "./connect-error.ts";
 import { Connection } from "./connection.ts";
@@ -23,7 +24,7 @@ export async function openConnection(
   const attempt = new AbortController();
   let step: ConnectStep =
     options.credentials === null || options.credentialsAreStatic ? "no connection" : "credentials() has not settled";
-  const timer = clock.schedule(() => attempt.abort(connectTimeout(step, options)), options.connectTimeout, true);
+  const timer = scheduleAwake(clock, () => attempt.abort(connectTimeout(step, options)), options.connectTimeout);
   const cancel = (): void => attempt.abort(ended(options, "was ended: the pool was closed", true));
   const aborted = new Promise<never>((_, reject) => {
     attempt.signal.addEventListener("abort", () => {

@@ -14,6 +14,7 @@ import { LeaseWaiter, type LeaseLimits, type LeaseSource, type PoolLease } from 
 import { LeasedRun, type RunSource } from "./leased-run.ts";
 import type { Open } from "./opener.ts";
 import { blockedAtEnd, nodeLeft, poolClosed, tooManyWaiting, tooMuchQueued } from "./refusals.ts";
+import { Rejections } from "./rejections.ts";
 import { Returns } from "./returns.ts";
 import type { Entry, Roster } from "./roster.ts";
 import { Sizing } from "./sizing.ts";
@@ -50,6 +51,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
   readonly #sizing: Sizing;
   readonly #admission: Admission;
   readonly #returns: Returns;
+  readonly #refusals = new Rejections();
   readonly #onTrouble: (() => void) | null;
   readonly #runs = new Set<LeasedRun>();
   #state: PoolState = "open";
@@ -159,7 +161,7 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
 
   #refuse(request: Request, error: QueueFullError): void {
     this.#counters.rejected++;
-    request.reject(error);
+    this.#refusals.add(request, error);
   }
 
   #runAlone(request: Request): void {

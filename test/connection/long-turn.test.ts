@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { Redis } from "respool";
 import { startServer, type TestServer } from "respool/testing";
+import { statsOf } from "../support/stats.ts";
 
 /*
  * The time limit of a command is for the server and the network. What the program itself takes in the turn of the event loop
@@ -69,6 +70,33 @@ test("a program that is busy in every turn still ends its commands in time", asy
     }
     assert.ok(ended, "the deadline never came");
     await assert.rejects(late, { code: "ERR_COMMAND_TIMEOUT" });
+  } finally {
+    server.resume();
+  }
+});
+
+test("an attempt to connect is not ended by a long turn of the program's own", async () => {
+  await using fresh = new Redis(server.url, { connectTimeout: LIMIT });
+  const ready = fresh.ready();
+  // In one of these turns the socket is connected, in the next ones the handshake's replies arrive.
+  for (let turns = 0; turns < 3; turns++) {
+    await new Promise((resolve) => setImmediate(resolve));
+    work(4 * LIMIT);
+  }
+  await ready;
+  assert.equal(statsOf(fresh).connectFailures, 0);
+});
+
+test("a program that is busy in every turn still ends an attempt to connect", async () => {
+  await using fresh = new Redis(server.url, { connectTimeout: LIMIT });
+  server.pause();
+  try {
+    void fresh.ready().catch(() => {});
+    for (let turns = 0; turns < 20 && statsOf(fresh).connectFailures === 0; turns++) {
+      work(4 * LIMIT);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(statsOf(fresh).connectFailures > 0, "the attempt never ended");
   } finally {
     server.resume();
   }
