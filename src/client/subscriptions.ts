@@ -135,7 +135,7 @@ export class Subscriptions implements LinkListener {
   /** The link of a group, open. */
   async #linkOf(group: ChannelGroup, deadline: number, timeout: number): Promise<SubscriberLink> {
     if (group.link === null) {
-      const left = Math.max(0, deadline - this.#clock.now());
+      const left = Math.max(0, Math.ceil(deadline - this.#clock.now()));
       const pool = await this.#topology.poolFor(group.keys, { timeout: left, signal: this.#stop.signal });
       if (this.#stop.signal.aborted || group.isEmpty) throw closedError();
       // Somebody else may have found it meanwhile.

@@ -26,8 +26,8 @@ export interface Topology extends Executor {
   slotOf(key: Arg): number | null;
   /** What decides on the repeats of a view's commands: the view's own rules, and what the topology adds. */
   policy(rules: RetryPolicy | null): RetryPolicy | null;
-  /** Learns from the errors of a lease, whose commands are never sent again. null where there is nothing to learn. */
-  readonly observer: RetryPolicy | null;
+  /** Learns from the errors of a lease, whose commands are never sent again, and says what they mean here. */
+  readonly observer: RetryPolicy;
   /**
    * Learns what an error tells of the nodes: that a key is elsewhere, or that one cannot be reached.
    *

@@ -297,6 +297,8 @@ describe("a server that is demoted, and nobody who looks for the new primary", (
       await assert.rejects(redis.multi().set("k", "w").exec(), told);
       const [result] = await redis.pipeline().set("k", "w").exec();
       told(result);
+      await using lease = await redis.lease();
+      await assert.rejects(lease.set("k", "w"), told);
     });
   }
 });

@@ -45,7 +45,7 @@ const BUSY: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN"]);
 /** One primary and its replicas: writes go to the primary, reads where `readFrom` says. */
 export class Replicated implements Topology, Members, RulesTarget {
   readonly clock: Clock;
-  readonly observer: RetryPolicy = { takeOver: (_request, error) => this.learnFrom(error) && false };
+  readonly observer: RetryPolicy;
   readonly #options: ResolvedOptions;
   readonly #pools: NodePools;
   readonly #choice: ReadChoice;
@@ -77,6 +77,8 @@ export class Replicated implements Topology, Members, RulesTarget {
     this.#held = new WaitingRoom(clock, maxInFlight, () => this.#missing());
     this.#sentOn = new RetryQueue(clock, this, maxInFlight);
     this.#discovery = discover === null ? null : discover(this);
+    const observer: RetryPolicy = { takeOver: (_request, error) => this.learnFrom(error) && false };
+    this.observer = this.discovers ? observer : new DemotionNotice(observer);
   }
 
   // --- commands ---

@@ -9,7 +9,7 @@ import { everything, type ScanSource, type Topology } from "../topology.ts";
 
 /** One server: everything goes to its one pool. */
 export class Standalone implements Topology {
-  readonly observer = null;
+  readonly observer: RetryPolicy = new DemotionNotice(null);
   readonly pool: NodePool;
   readonly pools: ReadonlyMap<string, NodePool>;
 
