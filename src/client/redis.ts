@@ -74,7 +74,8 @@ export class Redis implements AsyncDisposable {
   /**
    * Opens nothing yet: the first command does.
    *
-   * @param input a URL (`redis://user:pw@host:6379/0`, `rediss://…`, `redis+unix:///path`), options, or `{ pool }`
+   * @param input a URL (`redis://user:pw@host:6379/0`, `rediss://…`, `redis+unix:///path`, `redis+cluster://a:7000,b:7001`,
+   *   `redis+sentinel://a:26379,b:26379/mymaster`), options, or `{ pool }`
    * @throws OptionsError `ERR_OPTIONS` naming the option, what was expected and what came
    */
   constructor(input?: string | URL | RedisOptions | SharedPoolOptions, extra?: RedisOptions) {
@@ -174,8 +175,12 @@ export class Redis implements AsyncDisposable {
   /**
    * Leases a connection for exclusive use: to one node, of the `key` where one is given.
    *
+   * @param options.key in a cluster: the lease is to the node of this key; without it to any node
+   * @param options.timeout wait limit in ms, default `acquireTimeout`; 0 fails at once
+   * @param options.signal ends the wait
    * @returns a lease in a clean session; give it back with `release()`, or let `await using` do it
    * @throws PoolTimeoutError `ERR_POOL_TIMEOUT`, outcome not-sent
+   * @see docs/pool.md
    */
   async lease(options: LeaseOptions & { readonly key?: Arg | undefined } = {}): Promise<Lease> {
     const { key, ...rest } = validateObject("lease", options, ["key", "timeout", "signal"]) as typeof options;
