@@ -37,17 +37,23 @@ export function resolveAddress(given: Given, defaultPort: number): TcpEndpoint {
   return Object.freeze({ host, port });
 }
 
-/** Checks a list of servers: each a URL that says no more than where it is, or `{ host, port }`. */
-export function resolveAddresses(option: string, value: unknown, defaultPort: number): TcpEndpoint[] {
+/** Checks a list of servers: each a URL that says no more than where it is, beside what is `allowed`, or `{ host, port }`. */
+export function resolveAddresses(
+  option: string,
+  value: unknown,
+  defaultPort: number,
+  allowed: readonly string[] = [],
+): TcpEndpoint[] {
   if (!Array.isArray(value)) refuse(option, "an array of URLs or { host, port }", value);
   return value.map((each: unknown, index) => {
     const name = `${option}[${index}]`;
     if (typeof each !== "string" && !(each instanceof URL))
       return resolveAddress(validateObject(name, each, ["host", "port"]), defaultPort);
+    if (!String(each).includes("://")) refuse(name, "a URL such as redis://host:7000, or { host, port }", each);
     const { options, kind } = parseUrl(String(each));
-    const more = Object.keys(options).filter((key) => key !== "host" && key !== "port");
+    const more = Object.keys(options).filter((key) => !["host", "port", ...allowed].includes(key));
     if (kind === "server" && more.length === 0) return resolveAddress(options, defaultPort);
-    const remedy = "user, password, database and all else hold for every node: set them in the options";
+    const remedy = "database, user, password and all else hold for every node: set them in the options";
     throw new OptionsError(name, `${name} must say where a node is and no more, such as redis://host:7000: ${remedy}`);
   });
 }

@@ -1,10 +1,10 @@
 import { OptionsError } from "./errors.ts";
-import { topologyOptions } from "./option-rules.ts";
+import { optionNames, topologyOptions } from "./option-rules.ts";
 import { nodeOf, resolveAddress, resolveAddresses, type Given, type NodeAddress } from "./addresses.ts";
 import { defined, resolveOptions, type RedisOptions, type ResolvedOptions } from "./options.ts";
 import type { TcpEndpoint } from "./transport.ts";
 import { parseUrl } from "./url.ts";
-import { refuse, validateNumber, validateObject } from "./validate.ts";
+import { refuse, refuseUnknown, validateNumber, validateObject } from "./validate.ts";
 
 /** Where a node is to be dialled that the others know by another address: by `host:port`, or a function of it. */
 export type NatMap =
@@ -45,6 +45,9 @@ export interface ResolvedCluster extends ResolvedDiscovery {
 }
 
 const OWN = ["natMap", "refreshInterval", "maxTotalConnections"];
+const LOGIN: readonly string[] = ["username", "password"];
+/** What the topology finds by itself. */
+const FOUND: readonly string[] = ["host", "port", "path", "replicas"];
 
 /**
  * Checks the options of a cluster.
@@ -74,14 +77,39 @@ function gatherNodes(nodes: unknown, extra: unknown): { given: Given; seeds: Tcp
     }
     nodes = [nodes];
   }
-  const seeds = resolveAddresses("nodes", nodes, 6379);
+  const seeds = resolveAddresses("nodes", nodes, 6379, LOGIN);
   if (seeds.length === 0) throw new OptionsError("nodes", "nodes must name at least one node of the cluster, got none");
   const secure = (nodes as unknown[]).some((node) => isSecure(node));
-  return { given: defined(more), seeds, secure };
+  const given = defined(more);
+  return { given: defined(loginOf(nodes as unknown[], given), given), seeds, secure };
+}
+
+/** The user and password of the nodes' URLs, which must be the same wherever they stand: they hold for every node. */
+function loginOf(nodes: readonly unknown[], options: Given): Given {
+  const login = defined();
+  for (const [index, node] of nodes.entries()) {
+    if (!isUrl(node)) continue;
+    const url = parseUrl(String(node)).options;
+    for (const name of LOGIN) {
+      if (!Object.hasOwn(url, name)) continue;
+      const other = login[name] ?? options[name];
+      if (other !== undefined && other !== url[name])
+        throw new OptionsError(
+          `nodes[${index}]`,
+          `nodes[${index}] has another ${name} than another node or the options: one holds for all nodes`,
+        );
+      login[name] = url[name];
+    }
+  }
+  return login;
 }
 
 function isSecure(node: unknown): boolean {
-  return (typeof node === "string" || node instanceof URL) && parseUrl(String(node)).secure;
+  return isUrl(node) && parseUrl(String(node)).secure;
+}
+
+function isUrl(node: unknown): node is string | URL {
+  return typeof node === "string" || node instanceof URL;
 }
 
 function plainObject(option: string, value: unknown): Given {
@@ -92,16 +120,7 @@ function plainObject(option: string, value: unknown): Given {
 
 /** Checks what clusters and sentinels have in common. */
 export function resolveDiscovery(given: Given, seeds: readonly TcpEndpoint[], secure: boolean): ResolvedDiscovery {
-  const rest = defined(given);
-  for (const name of OWN) delete rest[name];
-  for (const name of ["host", "port", "path", "replicas"]) {
-    if (name in rest) throw new OptionsError(name, `${name} cannot be given here: the nodes are found by themselves`);
-  }
-  if (secure) {
-    if (rest["tls"] === false)
-      throw new OptionsError("tls", "tls must not be false with a URL that asks for TLS: change its scheme");
-    rest["tls"] ??= true;
-  }
+  const rest = connectionOptions(given, secure);
   const known = new Map<string, ResolvedOptions>();
   const nodeOptions = (endpoint: TcpEndpoint): ResolvedOptions => {
     const node = nodeOf(endpoint);
@@ -122,6 +141,24 @@ export function resolveDiscovery(given: Given, seeds: readonly TcpEndpoint[], se
     nodeOptions,
     translate: translation(given["natMap"]),
   };
+}
+
+/** What holds for the connections to every node. */
+function connectionOptions(given: Given, secure: boolean): Given {
+  const rest = defined(given);
+  for (const name of OWN) delete rest[name];
+  const known: readonly string[] = optionNames.filter((name) => !FOUND.includes(name));
+  for (const name of Object.keys(rest)) {
+    if (FOUND.includes(name))
+      throw new OptionsError(name, `${name} cannot be given here: the nodes are found by themselves`);
+    if (!known.includes(name)) refuseUnknown("option", name, [...known, ...OWN]);
+  }
+  if (secure) {
+    if (rest["tls"] === false)
+      throw new OptionsError("tls", "tls must not be false with a URL that asks for TLS: change its scheme");
+    rest["tls"] ??= true;
+  }
+  return rest;
 }
 
 /** Checks `natMap`, and makes a function of it. */

@@ -1,4 +1,5 @@
 import { OptionsError } from "./errors.ts";
+import { nearestName } from "./nearest.ts";
 import { numberOptions, optionNames, queryOptions } from "./option-rules.ts";
 import { refuseUnknown, validateNumber } from "./validate.ts";
 
@@ -51,7 +52,7 @@ export function parseUrl(text: string): UrlOptions {
   if (parts === null) throw fail(text, `not a URL; ${expected}`);
   const [, name = "", authority = "", path = "", query, fragment] = parts;
   const scheme = schemes.get(name.toLowerCase());
-  if (scheme === undefined) throw fail(text, `unknown scheme; known are ${[...schemes.keys()].join(", ")}`);
+  if (scheme === undefined) throw fail(text, `unknown scheme; ${schemeHint(name)}`);
   const split = authority.lastIndexOf("@");
   // A "/", "?" or "#" in a password ends the authority early, and the "@" is left over behind it.
   const stray = split === -1 && (scheme.kind === "unix" ? authority !== "" : path.includes("@"));
@@ -69,6 +70,11 @@ export function parseUrl(text: string): UrlOptions {
   return read;
 }
 
+function schemeHint(name: string): string {
+  const near = nearestName(name, schemes.keys());
+  return near === null ? `known are ${[...schemes.keys()].join(", ")}` : `did you mean ${near}://?`;
+}
+
 /** What a URL leads to, by its scheme; `server` where that is not known. */
 export function urlKind(text: string): UrlKind {
   const name = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1] ?? "";
@@ -78,6 +84,7 @@ export function urlKind(text: string): UrlKind {
 /** The URL as it may be shown: without user, password and values, and only as far as it is well-formed. */
 export function redactUrl(text: string): string {
   const parts = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^]*)$/.exec(text);
+  if (text === "") return "an empty string";
   if (parts === null || !schemes.has(parts[1]!.toLowerCase())) return `a string of ${text.length} characters`;
   const rest = parts[2]!;
   const split = rest.lastIndexOf("@");
@@ -117,6 +124,8 @@ function readUser(text: string, user: string, options: Record<string, unknown>):
 }
 
 function readServer(text: string, place: string, path: string, options: Record<string, unknown>): void {
+  if (place.includes(","))
+    throw fail(text, "several hosts are those of a cluster or of sentinels: redis+cluster:// or redis+sentinel://");
   readHost(text, place, options);
   readDb(text, path, options);
 }

@@ -85,10 +85,27 @@ export function validateObject(option: string, value: unknown, known: readonly s
   return value as Record<string, unknown>;
 }
 
+/** Where to put what stands elsewhere here, or has another name with other clients. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ["natMap", "it belongs to clusters and sentinels, Redis.cluster(nodes, options) and Redis.sentinel(setup, options)"],
+  [
+    "refreshInterval",
+    "it belongs to clusters and sentinels, Redis.cluster(nodes, options) and Redis.sentinel(setup, options)",
+  ],
+  ["maxTotalConnections", "it belongs to clusters, Redis.cluster(nodes, options); maxConnections is for each server"],
+  ["sentinels", "use Redis.sentinel({ name, sentinels })"],
+  ["masterName", "use Redis.sentinel({ name, sentinels }), where it is called name"],
+  ["scaleReads", "it is called readFrom"],
+  ["socket", "its options stand beside the others: host, port, path, tls, connectTimeout"],
+  ["url", "a URL is the first argument: new Redis(url, options)"],
+]);
+
 /** @throws OptionsError, always: the name is not known, with the known one it may have been meant to be */
 export function refuseUnknown(what: string, name: string, known: readonly string[]): never {
   // A name with other characters may be a piece of a password that was not percent-encoded.
   const shown = /^[A-Za-z]\w{0,39}$/.test(name) ? name : `of ${name.length} characters`;
+  const elsewhere = ELSEWHERE.get(name);
+  if (elsewhere !== undefined) throw new OptionsError(shown, `unknown ${what} ${shown}: ${elsewhere}`);
   const near = nearestName(name, known);
   const hint = near === null ? `the known ones are ${known.join(", ")}` : `did you mean ${near}?`;
   throw new OptionsError(shown, `unknown ${what} ${shown}: ${hint}`);

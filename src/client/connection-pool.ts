@@ -1,6 +1,6 @@
 import type { RedisOptions } from "../base/options.ts";
 import { refuseReplicas } from "../base/replica-options.ts";
-import { validateDuration } from "../base/validate.ts";
+import { validateDuration, validateObject, validateSignal } from "../base/validate.ts";
 import type { SizingAdvice } from "../pool/advice.ts";
 import type { LeaseLeak } from "../pool/housekeeper.ts";
 import type { LeaseLimits, PoolLease } from "../pool/lease.ts";
@@ -79,7 +79,8 @@ export class ConnectionPool implements AsyncDisposable {
   lease(options?: LeaseOptions): Promise<Lease> {
     if (options === undefined) return this.#pool.lease(this.#limits, this.#wrap);
     try {
-      const { signal = null } = options;
+      validateObject("lease", options, ["timeout", "signal"]);
+      const signal = validateSignal("signal", options.signal);
       const timeout =
         options.timeout === undefined ? this.#limits.timeout : validateDuration("timeout", options.timeout);
       return this.#pool.lease({ timeout, signal, role: "leased" }, this.#wrap);

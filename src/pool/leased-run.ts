@@ -48,8 +48,8 @@ export class LeasedRun implements Waiter, RequestHolder {
     this.#source = source;
     this.#request = request;
     this.since = source.clock.now();
-    this.timeout = acquireTimeout;
     this.deadline = Math.min(request.deadline, this.since + acquireTimeout);
+    this.timeout = Math.round(this.deadline - this.since);
     request.state = "queued";
     request.holder = this;
     source.runWaits(request.bytes);

@@ -38,9 +38,10 @@ export function waitedTooLong(
     remedy = "a connection is being opened, and the server has not answered yet: is it busy or paused?";
   if (lastError instanceof ConnectError) remedy = `the latest attempt to connect failed: ${lastError.message}`;
   else if (lastError !== null) remedy = `the latest connection did not last: ${lastError.message}`;
-  const message = `no connection within ${waiter.timeout} ms (${occupancy(stats, options)}): ${remedy}`;
+  const timeout = Math.round(waiter.timeout);
+  const message = `no connection within ${timeout} ms (${occupancy(stats, options)}): ${remedy}`;
   const state = { leased: stats.leased, waiting: stats.waiting, maxConnections };
-  return new PoolTimeoutError(waiter.timeout, state, message, {
+  return new PoolTimeoutError(timeout, state, message, {
     node,
     ...(lastError === null ? {} : { cause: lastError }),
   });

@@ -71,6 +71,14 @@ function portIn(map: Readonly<Record<string, string>>, node: { host: string; por
   return Number(String(map[`${node.host}:${node.port}`]).split(":")[1]);
 }
 
+test("the URLs of the nodes may have the password, which holds for all", async () => {
+  await using cluster = await startCluster({ primaries: 3, replicas: 0, password: "secret" });
+  for (const options of [undefined, { password: "secret" }]) {
+    await using redis = Redis.cluster(cluster.urls, options);
+    assert.equal(await redis.mset({ a: "1", b: "2", c: "3" }), "OK");
+  }
+});
+
 test("a server that is no cluster is told as that, and options that cannot be meant are refused", async () => {
   await using server = await startServer();
   await using redis = Redis.cluster([server.url], { commandTimeout: 500 });
@@ -78,7 +86,18 @@ test("a server that is no cluster is told as that, and options that cannot be me
   const cases: [() => unknown, RegExp][] = [
     [() => Redis.cluster([]), /nodes must name at least one node/],
     [() => Redis.cluster("redis://a/3"), /must say where a node is and no more/],
-    [() => Redis.cluster(["redis://user:pw@a:1"]), /must say where a node is and no more/],
+    [() => Redis.cluster(["redis://:pw@a:1", "redis://:other@b:1"]), /nodes\[1\] has another password/],
+    [() => Redis.cluster(["redis://:pw@a:1"], { password: "other" }), /nodes\[0\] has another password/],
+    [() => Redis.cluster(["a:7000"]), /nodes\[0\] must be a URL such as redis:\/\/host:7000, or \{ host, port \}/],
+    [
+      () => Redis.cluster(["redis://a"], { scaleReads: "all" } as never),
+      /unknown option scaleReads: it is called readFrom/,
+    ],
+    [() => Redis.cluster(["redis://a"], { natmap: {} } as never), /unknown option natmap: did you mean natMap\?/],
+    [() => Redis.cluster(["redis://a"], { nonsense: 1 } as never), /the known ones are db, .*natMap, refreshInterval/],
+    [() => new Redis({ natMap: {} } as never), /unknown option natMap: it belongs to clusters and sentinels/],
+    [() => new Redis("redis://a:7000,b:7001"), /several hosts .*redis\+cluster:\/\//],
+    [() => new Redis("redis-cluster://a:7000"), /unknown scheme; did you mean redis\+cluster:\/\/\?/],
     [() => Redis.cluster(["redis://a"], { db: 1 } as never), /db must be 0 in a cluster/],
     [() => Redis.cluster(["redis://a"], { host: "b" } as never), /host cannot be given here/],
     [() => Redis.cluster(["redis://a"], { readFrom: "any" as never }), /readFrom must be one of/],
