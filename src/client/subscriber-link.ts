@@ -1,12 +1,9 @@
 import type { Clock, Timer } from "../base/clock.ts";
 import { CommandTimeoutError, ConnectionLostError, type RedisError } from "../base/errors.ts";
-import { NOT_BLOCKING, Request, RequestDetails } from "../commands/request.ts";
-import type { Arg } from "../commands/spec.ts";
-import { knownCommand } from "../commands/table.ts";
+import { subscribeRequest } from "../commands/subscribe.ts";
 import type { CloseReason } from "../connection/lost.ts";
 import type { PoolLease } from "../pool/lease.ts";
 import type { NodePool } from "../pool/node-pool.ts";
-import { encodeCommand } from "../protocol/encoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { SubscriptionKind } from "./subscription.ts";
 
@@ -116,11 +113,8 @@ export class SubscriberLink {
     if (lease === null || this.#state !== "open") throw this.#gone("idle");
     const sent: Promise<unknown>[] = [];
     for (let start = 0; start < names.length; start += BATCH) {
-      const args: Arg[] = names.slice(start, start + BATCH).map((name) => Buffer.from(name, "utf8"));
-      const spec = knownCommand(command);
-      const payload = encodeCommand(spec.name, spec.opening(args.length), args);
-      const details = new RequestDetails<Request>(spec.effect, NOT_BLOCKING, null, args.length);
-      const request = new Request(spec, args, payload, null, "subscribe", details);
+      const channels = names.slice(start, start + BATCH).map((name) => Buffer.from(name, "utf8"));
+      const request = subscribeRequest(command, channels);
       request.deadline = deadline;
       request.timeout = timeout;
       sent.push(lease.execute(request));

@@ -1,10 +1,8 @@
 import type { Clock } from "../../base/clock.ts";
 import { ConnectionLostError } from "../../base/errors.ts";
-import { NOT_BLOCKING, Request, RequestDetails } from "../../commands/request.ts";
-import { knownCommand } from "../../commands/table.ts";
+import { subscribeRequest } from "../../commands/subscribe.ts";
 import type { PoolLease } from "../../pool/lease.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
-import { encodeCommand } from "../../protocol/encoder.ts";
 import type { Reply } from "../../protocol/reply.ts";
 
 /** Another server is the primary. The first one comes when it is chosen, from the sentinel that has led the failover. */
@@ -71,24 +69,16 @@ export class SentinelWatch {
       this.#lease = lease;
       entry.onLost = () => this.#lost(lease);
       entry.live.onMessage = (items) => this.#hear(items);
-      await lease.execute(this.#subscription(timeout));
+      const request = subscribeRequest("SUBSCRIBE", [...SWITCHES, ...CHANGES]);
+      request.timeout = timeout;
+      request.deadline = this.#clock.now() + timeout;
+      await lease.execute(request);
     } catch {
       // Another one, or this one again, after the next look.
       this.#leave();
     }
     // What has changed between the look and now nobody has told.
     if (!this.#stop.signal.aborted) this.#listener.changed();
-  }
-
-  #subscription(timeout: number): Request {
-    const channels = [...SWITCHES, ...CHANGES];
-    const spec = knownCommand("SUBSCRIBE");
-    const payload = encodeCommand(spec.name, spec.opening(channels.length), channels);
-    const details = new RequestDetails<Request>(spec.effect, NOT_BLOCKING, null, channels.length);
-    const request = new Request(spec, channels, payload, null, "subscribe", details);
-    request.timeout = timeout;
-    request.deadline = this.#clock.now() + timeout;
-    return request;
   }
 
   #lost(lease: PoolLease): void {
