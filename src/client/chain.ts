@@ -1,8 +1,7 @@
 import { attachCommands } from "../commands/methods.ts";
 import { buildCall } from "../commands/call.ts";
-import { OptionsError } from "../base/errors.ts";
+import { ClosedError, OptionsError } from "../base/errors.ts";
 import type { Request } from "../commands/request.ts";
-import { spentError } from "../commands/batch.ts";
 
 /** Runs the collected commands. */
 export type RunBatch = (parts: readonly Request[]) => Promise<unknown[]>;
@@ -58,6 +57,13 @@ export class Chain {
 }
 
 attachCommands(Chain.prototype);
+
+function spentError(): ClosedError {
+  return new ClosedError(
+    "not-sent",
+    "exec() was called on this batch already: begin a new one with pipeline() or multi()",
+  );
+}
 
 /** The error for a Pub/Sub command where it cannot run. */
 export function notHere(name: string): OptionsError {

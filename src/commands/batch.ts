@@ -1,4 +1,4 @@
-import { ClosedError, ProtocolError, ServerError, WatchError } from "../base/errors.ts";
+import { ProtocolError, ServerError, WatchError } from "../base/errors.ts";
 import { encodeOpening } from "../protocol/encoder.ts";
 import type { Payload } from "../base/transport.ts";
 import type { Reply } from "../protocol/reply.ts";
@@ -106,12 +106,4 @@ function wrongExec(came: string): ProtocolError {
   return new ProtocolError(`EXEC gave ${came}: is this a Redis server, or a proxy that changes replies?`, {
     command: "EXEC",
   });
-}
-
-/** The error for a batch that is used after its `exec()`. */
-export function spentError(): ClosedError {
-  return new ClosedError(
-    "not-sent",
-    "exec() was called on this batch already: begin a new one with pipeline() or multi()",
-  );
 }
