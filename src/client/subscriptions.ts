@@ -28,8 +28,8 @@ export class Subscriptions implements LinkListener {
   /** What any node can serve. */
   readonly #common = new ChannelGroup(null);
   readonly #bySlot = new Map<number, ChannelGroup>();
-  readonly #links = new Map<NodePool, SubscriberLink>();
-  readonly #onLink = new Map<SubscriberLink, Set<ChannelGroup>>();
+  /** The connections, at most one to a node, each with what it is to serve. */
+  readonly #links = new Map<SubscriberLink, Set<ChannelGroup>>();
   readonly #stop = new AbortController();
   readonly #ignoreChanges: () => void;
   readonly #pauses: Pauses;
@@ -92,7 +92,7 @@ export class Subscriptions implements LinkListener {
     this.#stop.abort(closedError());
     this.#ignoreChanges();
     this.#finishAll();
-    for (const link of this.#onLink.keys()) this.#end(link, "closed");
+    for (const link of this.#links.keys()) this.#end(link, "closed");
     this.#pauses.close();
   }
 
@@ -166,7 +166,7 @@ export class Subscriptions implements LinkListener {
   // --- connections that were lost, and slots that have moved ---
 
   lost(link: SubscriberLink, error: RedisError): void {
-    const groups = [...(this.#onLink.get(link) ?? [])];
+    const groups = [...(this.#links.get(link) ?? [])];
     const reason = this.#hasLeft(link.pool) ? "moved" : "lost";
     this.#end(link, "lost");
     // Those that were not confirmed yet, too: the server may have sent messages already.
@@ -249,7 +249,7 @@ export class Subscriptions implements LinkListener {
     // It may have moved on meanwhile.
     if (changes !== this.#changes) void this.#follow(group);
     if (group.link !== next) void next.unsubscribe("ssubscribe", names);
-    if (this.#onLink.get(next)?.size === 0) this.#end(next, "idle");
+    if (this.#links.get(next)?.size === 0) this.#end(next, "idle");
   }
 
   /** Connects again and tells the server what it has not confirmed, until it works or nobody wants it any more. */
@@ -326,18 +326,15 @@ export class Subscriptions implements LinkListener {
   }
 
   #linkTo(pool: NodePool): SubscriberLink {
-    let link = this.#links.get(pool);
-    if (link === undefined) {
-      link = new SubscriberLink(pool, this.#clock, this);
-      this.#links.set(pool, link);
-      this.#onLink.set(link, new Set());
-    }
+    for (const link of this.#links.keys()) if (link.pool === pool) return link;
+    const link = new SubscriberLink(pool, this.#clock, this);
+    this.#links.set(link, new Set());
     return link;
   }
 
   #attach(group: ChannelGroup, link: SubscriberLink): void {
     group.link = link;
-    this.#onLink.get(link)?.add(group);
+    this.#links.get(link)?.add(group);
   }
 
   /** A link that serves nobody any more is given up. */
@@ -346,15 +343,14 @@ export class Subscriptions implements LinkListener {
     if (link === null) return;
     group.link = null;
     group.unconfirm();
-    const others = this.#onLink.get(link);
+    const others = this.#links.get(link);
     others?.delete(group);
     if (others?.size === 0) this.#end(link, "idle");
   }
 
   #end(link: SubscriberLink, reason: "idle" | "lost" | "closed"): void {
-    const groups = this.#onLink.get(link) ?? [];
-    this.#onLink.delete(link);
-    if (this.#links.get(link.pool) === link) this.#links.delete(link.pool);
+    const groups = this.#links.get(link) ?? [];
+    this.#links.delete(link);
     for (const group of groups) this.#detach(group);
     link.close(reason);
   }
