@@ -24,8 +24,8 @@ export class SentinelWatch {
   readonly #name: string;
   readonly #listener: WatchListener;
   readonly #stop = new AbortController();
-  #pool: NodePool | null = null;
-  #lease: PoolLease | null = null;
+  /** The sentinel that is heard, with the connection for it. */
+  #heard: { readonly pool: NodePool; readonly lease: PoolLease } | null = null;
   #starting = false;
 
   constructor(clock: Clock, name: string, listener: WatchListener) {
@@ -38,7 +38,7 @@ export class SentinelWatch {
   follow(pools: readonly NodePool[]): void {
     const [pool] = pools;
     if (this.#starting || pool === undefined || this.#stop.signal.aborted) return;
-    if (this.#lease !== null && this.#pool?.isReachable === true) return;
+    if (this.#heard?.pool.isReachable === true) return;
     this.#leave();
     this.#starting = true;
     void this.#begin(pool).finally(() => {
@@ -52,10 +52,9 @@ export class SentinelWatch {
   }
 
   #leave(): void {
-    const lease = this.#lease;
-    this.#lease = null;
-    this.#pool = null;
-    lease?.entry?.live.close("idle");
+    const heard = this.#heard;
+    this.#heard = null;
+    heard?.lease.entry?.live.close("idle");
   }
 
   async #begin(pool: NodePool): Promise<void> {
@@ -65,8 +64,7 @@ export class SentinelWatch {
       const { entry } = lease;
       if (entry === null || !entry.live.isOpen || this.#stop.signal.aborted)
         throw new ConnectionLostError("not-sent", "lost", "the connection for news ended at once");
-      this.#pool = pool;
-      this.#lease = lease;
+      this.#heard = { pool, lease };
       entry.onLost = () => this.#lost(lease);
       entry.live.onMessage = (items) => this.#hear(items);
       const request = subscribeRequest("SUBSCRIBE", [...SWITCHES, ...CHANGES]);
@@ -82,9 +80,8 @@ export class SentinelWatch {
   }
 
   #lost(lease: PoolLease): void {
-    if (lease !== this.#lease) return;
-    this.#lease = null;
-    this.#pool = null;
+    if (lease !== this.#heard?.lease) return;
+    this.#heard = null;
     this.#listener.changed();
   }
 
