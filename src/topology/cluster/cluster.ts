@@ -251,7 +251,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   async *scanSources(): AsyncGenerator<ScanSource> {
     const { commandTimeout: timeout } = this.#options.options;
     await this.poolFor([], { timeout, signal: null });
-    yield* scanSources(this, SLOTS);
+    yield* scanSources(this);
   }
 
   onChange(listener: () => void): () => void {

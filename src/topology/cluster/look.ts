@@ -35,7 +35,7 @@ export async function lookAtCluster(target: LookTarget): Promise<SlotMap> {
   throw error;
 }
 
-/** Asks side by side: until most agree, or a while after the first answer. @returns the last error */
+/** Asks side by side: until all have answered, or a while after the first answer. @returns the last error */
 function several(target: LookTarget, pools: readonly NodePool[], views: SlotMap[]): Promise<unknown> {
   return new Promise((resolve) => {
     let open = pools.length;

@@ -1,8 +1,7 @@
 import { OptionsError } from "../../base/errors.ts";
-import { slotOf } from "../../commands/slot.ts";
+import { slotOf, SLOTS } from "../../commands/slot.ts";
 import type { Request } from "../../commands/request.ts";
 import type { Reply } from "../../protocol/reply.ts";
-import type { ReplicaSet } from "../read-choice.ts";
 import type { ScanSource } from "../topology.ts";
 import { shareOf } from "./spread.ts";
 
@@ -10,16 +9,14 @@ import { shareOf } from "./spread.ts";
 const SLOT_BITS = 14n;
 const SLOT_MASK = (1n << SLOT_BITS) - 1n;
 
-/** The shards, in the order of their first slots. */
-export interface Scanned {
-  readonly shards: readonly ReplicaSet[];
-  readonly firstSlots: readonly number[];
-}
-
-/** One step of SCAN: over the nodes one behind the other, by a cursor that says on which it is. */
+/**
+ * One step of SCAN: over the nodes one behind the other, by a cursor that says on which it is.
+ *
+ * @param run runs a request on whoever owns a slot
+ */
 export async function scanStep(
   whole: Request,
-  { firstSlots }: Scanned,
+  { firstSlots }: { readonly firstSlots: readonly number[] },
   run: (request: Request, slot: number) => Promise<unknown>,
 ): Promise<unknown> {
   const cursor = cursorOf(whole.args[0]);
@@ -56,8 +53,8 @@ const ROUNDS = 5;
  * The primaries one behind the other; then again those that have got slots of others meanwhile, for these slots only, until nothing
  * has changed in between.
  */
-export async function* scanSources(target: ScanTarget, slots: number): AsyncGenerator<ScanSource> {
-  let owners = ownersNow(target, slots);
+export async function* scanSources(target: ScanTarget): AsyncGenerator<ScanSource> {
+  let owners = ownersNow(target);
   let missing: ReadonlySet<number> | null = null;
   for (let round = 0; round <= ROUNDS; round++) {
     const mine = missing;
@@ -70,9 +67,9 @@ export async function* scanSources(target: ScanTarget, slots: number): AsyncGene
       };
     }
     await target.refresh();
-    const now = ownersNow(target, slots);
+    const now = ownersNow(target);
     const changed = new Set<number>();
-    for (let slot = 0; slot < slots; slot++) if (owners[slot] !== now[slot]) changed.add(slot);
+    for (let slot = 0; slot < SLOTS; slot++) if (owners[slot] !== now[slot]) changed.add(slot);
     if (changed.size === 0) return;
     missing = changed;
     owners = now;
@@ -95,6 +92,6 @@ function slotsByNode(
   return nodes;
 }
 
-function ownersNow(target: ScanTarget, slots: number): (string | undefined)[] {
-  return Array.from({ length: slots }, (_, slot) => target.ownerOf(slot));
+function ownersNow(target: ScanTarget): (string | undefined)[] {
+  return Array.from({ length: SLOTS }, (_, slot) => target.ownerOf(slot));
 }
