@@ -47,7 +47,7 @@ export class SimulatedCluster {
   readonly #random: Random;
   readonly #host: string;
   readonly #moves = new Map<number, SlotMigration>();
-  #forgotten = 0;
+  #nextPort = FIRST_PORT;
 
   constructor(network: SimulatedNetwork, random: Random, options: SimulatedClusterOptions = {}) {
     const { primaries = 3, replicas = 1, host = "cluster", detection = 1000, spread = 100 } = options;
@@ -58,10 +58,10 @@ export class SimulatedCluster {
     this.spread = spread;
     const firsts = Array.from({ length: primaries }, () => this.addNode());
     for (const primary of firsts) for (let n = 0; n < replicas; n++) this.addNode(primary);
-    this.#tellAll((view) => {
+    this.#tell((view) => {
       for (let slot = 0; slot < SLOTS; slot++)
         view.owners[slot] = firsts[Math.floor((slot * primaries) / SLOTS)] as SimulatedNode;
-    });
+    }, this.nodes);
   }
 
   // --- who is there ---
@@ -94,7 +94,7 @@ export class SimulatedCluster {
 
   /** A node joins, without slots, or as a replica. */
   addNode(primary: SimulatedNode | null = null): SimulatedNode {
-    const port = FIRST_PORT + this.nodes.length + this.#forgotten;
+    const port = this.#nextPort++;
     const server = new SimulatedServer(this.#network, `${this.#host}:${port}`);
     const node = new SimulatedNode(server, `node ${port}`, new ClusterView(this.truth), this.#network.timeline, this);
     if (primary !== null) server.takeData(primary.server, "share");
@@ -108,7 +108,6 @@ export class SimulatedCluster {
     if (this.truth.rangesOf(node).length > 0 || this.isMigrating(node) || this.replicasOf(node).length > 0)
       throw new RangeError(`expected a node without slots and replicas, got ${node.id}`);
     this.nodes.splice(this.nodes.indexOf(node), 1);
-    this.#forgotten++;
     this.#tell((view) => view.members.delete(node));
   }
 
@@ -283,15 +282,11 @@ export class SimulatedCluster {
     );
   }
 
-  /** Some hear of a change at once, the others later. */
+  /** All hear of a change: the `first` at once, the others later. */
   #tell(change: Change, first: readonly SimulatedNode[] = []): void {
     this.truth.apply(change);
     this.changedAt = this.#network.timeline.now();
     for (const node of this.nodes) node.hear(change, first.includes(node) ? 0 : this.#random.between(0, this.spread));
-  }
-
-  #tellAll(change: Change): void {
-    this.#tell(change, this.nodes);
   }
 
   #after(delay: number, callback: () => void): void {
