@@ -88,3 +88,9 @@ export class NodePools {
     for (const pool of [...this.#pools.values(), ...this.#leaving]) pool.destroy();
   }
 }
+
+/** In a random order, so that many clients do not ask the same node; those that cannot be reached come last. */
+export function reachableFirst(pools: Iterable<NodePool>, clock: Clock): NodePool[] {
+  const keyed = Array.from(pools, (pool) => ({ pool, key: clock.random() + (pool.isReachable ? 0 : 1) }));
+  return keyed.sort((a, b) => a.key - b.key).map(({ pool }) => pool);
+}

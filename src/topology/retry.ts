@@ -12,6 +12,7 @@ import {
 import type { ResolvedOptions } from "../base/options.ts";
 import type { Executor, Request, RetryPolicy } from "../commands/request.ts";
 import { EFFECT_RANK } from "../commands/spec.ts";
+import { commandSpec } from "../commands/table.ts";
 
 /** How failed commands are sent again. */
 export interface RetrySettings {
@@ -37,6 +38,12 @@ export function isRoleChange(error: ServerError): boolean {
 /** Whether there was no connection to wait for, because the node cannot be reached. */
 export function isUnreachable(error: unknown): boolean {
   return error instanceof PoolTimeoutError && error.cause instanceof ConnectError;
+}
+
+/** Whether a command that was cut off has changed nothing: what a transaction has only read, or watched, it can read again. */
+export function hasChangedNothing({ outcome, command }: ConnectionLostError): boolean {
+  if (outcome === "not-sent" || command === "WATCH") return true;
+  return command !== undefined && commandSpec(command)?.effect === "read";
 }
 
 type Verdict = "always" | "attempts" | "never";

@@ -7,14 +7,13 @@ import type { ResolvedOptions } from "../../base/options.ts";
 import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { slotOf, SLOTS } from "../../commands/slot.ts";
-import type { Arg, Effect } from "../../commands/spec.ts";
-import { commandSpec } from "../../commands/table.ts";
+import type { Arg } from "../../commands/spec.ts";
 import type { LeaseLimits } from "../../pool/lease.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
-import { NodePools } from "../node-pools.ts";
+import { NodePools, reachableFirst } from "../node-pools.ts";
 import { ReadChoice, type ReplicaSet } from "../read-choice.ts";
 import { Refresher } from "../refresher.ts";
-import { isUnreachable, RetryQueue } from "../retry.ts";
+import { hasChangedNothing, isUnreachable, RetryQueue } from "../retry.ts";
 import type { ScanSource, Topology } from "../topology.ts";
 import { WaitingRoom } from "../waiting-room.ts";
 import { lookAtCluster, type LookTarget } from "./look.ts";
@@ -147,7 +146,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     if (!(error instanceof ServerError)) {
       if (!(error instanceof ConnectionLostError)) return isUnreachable(error);
       this.suspect();
-      return error.outcome === "not-sent" || error.command === "WATCH" || effectOf(error.command) === "read";
+      return hasChangedNothing(error);
     }
     const redirect = redirectOf(error, this);
     if (redirect?.kind === "MOVED") this.moved(redirect.slot, redirect.endpoint);
@@ -171,8 +170,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   candidates(): readonly NodePool[] {
     // Since a redirect a node may stand there as a primary and as the replica that it was.
     const known = new Set(this.#table.shards.flatMap((shard) => [shard.primary, ...shard.replicas]));
-    const shuffled = [...known].map((pool) => ({ pool, key: this.clock.random() + (pool.isReachable ? 0 : 1) }));
-    const order = shuffled.sort((a, b) => a.key - b.key).map(({ pool }) => pool);
+    const order = reachableFirst(known, this.clock);
     if (order.some((pool) => pool.isReachable)) return order;
     const seeds = this.#options.seeds.map((seed) => this.#poolAt(seed));
     return [...new Set([...order, ...seeds])];
@@ -298,8 +296,4 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   #oneOf<T>(all: readonly T[]): T | null {
     return all[Math.floor(this.clock.random() * all.length)] ?? null;
   }
-}
-
-function effectOf(command: string | undefined): Effect | undefined {
-  return command === undefined ? undefined : commandSpec(command)?.effect;
 }

@@ -13,14 +13,13 @@ import type { Dialler } from "../../base/transport.ts";
 import { buildCall } from "../../commands/call.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import type { Arg } from "../../commands/spec.ts";
-import { commandSpec } from "../../commands/table.ts";
 import type { LeaseLimits } from "../../pool/lease.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
 import { DemotionNotice } from "../demotion.ts";
 import type { Discovery, Members } from "../discovery.ts";
 import { NodePools } from "../node-pools.ts";
 import { ReadChoice, ReplicaSet } from "../read-choice.ts";
-import { isUnreachable, RetryQueue } from "../retry.ts";
+import { hasChangedNothing, isUnreachable, RetryQueue } from "../retry.ts";
 import { everything, type ScanSource, type Topology } from "../topology.ts";
 import { WaitingRoom } from "../waiting-room.ts";
 import { isReadable } from "./readable.ts";
@@ -152,9 +151,7 @@ export class Replicated implements Topology, Members, RulesTarget {
     }
     if (!(error instanceof ConnectionLostError)) return isUnreachable(error);
     this.suspect();
-    // What a transaction has only read, or watched, it can read again.
-    const effect = error.command === undefined ? undefined : commandSpec(error.command)?.effect;
-    return error.outcome === "not-sent" || error.command === "WATCH" || effect === "read";
+    return hasChangedNothing(error);
   }
 
   doubt(node: string): void {

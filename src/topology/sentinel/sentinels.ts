@@ -6,7 +6,7 @@ import type { ResolvedSentinel } from "../../base/sentinel-options.ts";
 import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
 import type { Discovery, Members } from "../discovery.ts";
-import { NodePools } from "../node-pools.ts";
+import { NodePools, reachableFirst } from "../node-pools.ts";
 import { Refresher } from "../refresher.ts";
 import { askAll, candidatesOf, type Answers, type Candidate } from "./round.ts";
 import { askSentinel } from "./view.ts";
@@ -111,11 +111,9 @@ export class Sentinels implements Discovery {
     else await this.#verify(named);
   }
 
-  /** Those that answer first, in a random order; then the others. */
   #candidates(): NodePool[] {
     const pools = [...this.#known.values()].map((endpoint) => this.#pools.of(this.#setup.sentinelOptions(endpoint)));
-    const keyed = pools.map((pool) => ({ pool, key: this.#clock.random() + (pool.isReachable ? 0 : 1) }));
-    return keyed.sort((a, b) => a.key - b.key).map(({ pool }) => pool);
+    return reachableFirst(pools, this.#clock);
   }
 
   /** Sentinels come and go: those that are known are the given ones, those that have answered, and those that these know. */
