@@ -1,5 +1,5 @@
 import type { Clock } from "../base/clock.ts";
-import { CommandTimeoutError, QueueFullError, withoutStack } from "../base/errors.ts";
+import { ClosedError, CommandTimeoutError, QueueFullError, withoutStack } from "../base/errors.ts";
 import { tickerOf, type Ticking } from "../base/ticker.ts";
 import type { Request } from "../commands/request.ts";
 import { CommandQueue } from "../connection/command-queue.ts";
@@ -44,6 +44,15 @@ export class WaitingRoom implements Ticking {
   /** Takes out all that still wait, in order. */
   drain(): Request[] {
     return this.#queue.drain().filter((request) => !request.isOver);
+  }
+
+  /** Ends all that still wait. @param missed what they were waiting for */
+  close(missed: string): void {
+    for (const request of this.drain()) {
+      const command = request.spec.name;
+      const message = `${command} was waiting for ${missed} when the client was closed`;
+      request.fail(new ClosedError(request.outcome, message, { command }));
+    }
   }
 
   tick(now: number): boolean {

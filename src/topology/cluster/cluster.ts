@@ -29,6 +29,7 @@ import { SlotTable } from "./slot-table.ts";
  */
 export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarget, ScanTarget {
   readonly clock: Clock;
+  readonly spreadsReads: boolean;
   readonly observer: RetryPolicy = { takeOver: (_request, error) => this.learnFrom(error) && false };
   readonly #options: ResolvedCluster;
   readonly #pools: NodePools;
@@ -39,7 +40,6 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   readonly #held: WaitingRoom;
   readonly #redirected: RetryQueue;
   readonly #listeners = new Set<() => void>();
-  readonly #reads: boolean;
   #any: NodePool | null = null;
   #lastError: unknown = null;
   #closed = false;
@@ -52,7 +52,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     const { maxTotalConnections } = options;
     this.#pools = new NodePools({ clock, maxTotalConnections, dialler, onTrouble: () => this.suspect() });
     this.#choice = new ReadChoice(clock, readFrom, zone);
-    this.#reads = this.#choice.spreads;
+    this.spreadsReads = this.#choice.spreads;
     this.#table = new SlotTable((endpoint) => this.#poolAt(endpoint), this.#choice);
     this.#held = new WaitingRoom(clock, maxInFlight, () => this.#missing());
     this.#redirected = new RetryQueue(clock, this, maxInFlight);
@@ -67,7 +67,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     const key = onlyKey === -1 ? undefined : request.args[onlyKey];
     const shard = key === undefined ? null : this.#table.at(slotOf(key));
     if (shard === null) this.#slowly(request, key);
-    else void (this.#reads && request.effect === "read" ? shard.reader() : shard.primary).execute(request);
+    else void (this.spreadsReads && request.effect === "read" ? shard.reader() : shard.primary).execute(request);
     return promise;
   }
 
@@ -109,10 +109,6 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     return this.#table.firstSlots;
   }
 
-  get spreadsReads(): boolean {
-    return this.#reads;
-  }
-
   /** How often the cluster was looked at. */
   get looks(): number {
     return this.#refresher.looks;
@@ -139,7 +135,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   }
 
   suspect(): void {
-    if (!this.#closed) this.#refresher.want();
+    this.#refresher.want();
   }
 
   learnFrom(error: unknown): boolean {
@@ -281,12 +277,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     this.#closed = true;
     this.#refresher.stop();
     this.#choice.stop();
-    for (const request of this.#held.drain()) {
-      const command = request.spec.name;
-      request.fail(
-        new ClosedError(request.outcome, `${command} was waiting for its node when the client was closed`, { command }),
-      );
-    }
+    this.#held.close("its node");
   }
 
   #poolAt(endpoint: TcpEndpoint): NodePool {

@@ -52,7 +52,7 @@ export class Replicated implements Topology, Members, RulesTarget {
   readonly #sentOn: RetryQueue;
   readonly #discovery: Discovery | null;
   readonly #listeners = new Set<() => void>();
-  readonly #reads: boolean;
+  readonly #spreadsReads: boolean;
   #set: ReplicaSet | null = null;
   /** The primary that has said that it is a replica now: it gets nothing more. */
   #doubted: NodePool | null = null;
@@ -72,7 +72,7 @@ export class Replicated implements Topology, Members, RulesTarget {
       onReplica: (node) => this.doubt(node),
     });
     this.#choice = new ReadChoice(clock, readFrom, zone);
-    this.#reads = this.#choice.spreads;
+    this.#spreadsReads = this.#choice.spreads;
     this.#held = new WaitingRoom(clock, maxInFlight, () => this.#missing());
     this.#sentOn = new RetryQueue(clock, this, maxInFlight);
     this.#discovery = discover === null ? null : discover(this);
@@ -86,7 +86,7 @@ export class Replicated implements Topology, Members, RulesTarget {
     const promise = request.promise ?? request.start();
     if (request.isOver) return promise;
     const set = this.#set;
-    const pool = set === null ? null : this.#reads && isReadable(request) ? this.#reader(set) : set.primary;
+    const pool = set === null ? null : this.#spreadsReads && isReadable(request) ? this.#reader(set) : set.primary;
     if (pool === null || pool === this.#doubted) this.#hold(request);
     else void pool.execute(request);
     return promise;
@@ -130,7 +130,7 @@ export class Replicated implements Topology, Members, RulesTarget {
   }
 
   suspect(): void {
-    if (!this.#closed) this.#discovery?.suspect();
+    this.#discovery?.suspect();
   }
 
   learn(error: ServerError): void {
@@ -228,7 +228,7 @@ export class Replicated implements Topology, Members, RulesTarget {
 
   #troubled(): void {
     this.suspect();
-    if (!this.#reads || this.#relieving) return;
+    if (!this.#spreadsReads || this.#relieving) return;
     this.#relieving = true;
     // Later: a pool that is in trouble is in the middle of something.
     this.clock.defer(() => this.#relieve());
@@ -321,10 +321,6 @@ export class Replicated implements Topology, Members, RulesTarget {
     this.#closed = true;
     this.#discovery?.stop();
     this.#choice.stop();
-    for (const request of this.#held.drain()) {
-      const command = request.spec.name;
-      const message = `${command} was waiting for a primary when the client was closed`;
-      request.fail(new ClosedError(request.outcome, message, { command }));
-    }
+    this.#held.close("a primary");
   }
 }
