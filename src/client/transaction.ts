@@ -1,8 +1,9 @@
 import { backoffDelay } from "../base/backoff.ts";
-import { WatchError } from "../base/errors.ts";
+import { OptionsError, ServerError, WatchError } from "../base/errors.ts";
 import { sleep, type Clock } from "../base/clock.ts";
 import type { Arg } from "../commands/spec.ts";
 import { Chain } from "./chain.ts";
+import type { Topology } from "../topology/topology.ts";
 import type { Core } from "./core.ts";
 import { leaseOn, type Lease } from "./lease.ts";
 import type { CommandSettings } from "./settings.ts";
@@ -90,6 +91,7 @@ export async function transact<T>(
       lease = await leaseOn(core, settings, keys, { timeout });
       return await runTransaction(lease, keys, body, options, clock);
     } catch (error) {
+      refuseElsewhere(error, topology, keys);
       // Nothing was applied.
       const pause = backoffDelay(defaults.retry, moves, clock.random());
       if (!topology.learnFrom(error) || clock.now() + pause >= until) throw error;
@@ -98,6 +100,19 @@ export async function transact<T>(
       lease?.release();
     }
   }
+}
+
+/** A key of another slot than those that are watched is elsewhere, however often it is tried. */
+function refuseElsewhere(error: unknown, topology: Topology, keys: readonly Arg[]): void {
+  const moved = error instanceof ServerError ? /^(?:MOVED|ASK) (\d+) /.exec(error.message) : null;
+  const slot = topology.slotOf(keys[0] ?? "");
+  if (moved === null || slot === null || (keys.length > 0 && Number(moved[1]) === slot)) return;
+  const own = keys.length === 0 ? "it watches none" : `${slot}`;
+  throw new OptionsError(
+    "keys",
+    `${(error as ServerError).command ?? "a command"} in a transaction must have a key of the slot that it watches (${own}), got one of slot ${moved[1]}: give all keys one hash tag, such as {user:7}`,
+    { cause: error },
+  );
 }
 
 /** The result of a transaction: of the chain that its callback returned, or what it returned itself. */

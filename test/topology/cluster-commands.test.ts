@@ -109,6 +109,18 @@ test("a pipeline is split by node, and each result is in its place", async () =>
   assert.match(String(crossing), /different slots/);
 });
 
+test("a transaction that needs a key of another slot is refused at once", async () => {
+  let runs = 0;
+  const message =
+    /GET in a transaction must have a key of the slot that it watches \(15495\), got one of slot 3300: give all keys one hash tag/;
+  const elsewhere = redis.transaction("a", (tx) => {
+    runs++;
+    return tx.get("b");
+  });
+  await assert.rejects(elsewhere, { code: "ERR_OPTIONS", message });
+  assert.equal(runs, 1);
+});
+
 test("MULTI, transactions, scripts and blocking commands run on the node of their slot", async () => {
   await redis.flushall();
   for (const key of SPREAD) {
