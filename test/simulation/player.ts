@@ -1,12 +1,13 @@
 import { ConnectionPool, Redis, type Lease, type PoolStats } from "respool";
 import type { SimulatedServer } from "respool/testing";
 import type { Operation } from "./ledger.ts";
-import { isLinkFault, LINK_FAULTS, type LinkFault } from "./link-faults.ts";
-import { COMMON, few, FEW, type Caller, type OperationMaker } from "./operations.ts";
+import { isLinkFault, LINK_FAULTS } from "./link-faults.ts";
+import { FEW, type Caller } from "./operations.ts";
 import { isFault, LONGEST_FAULT, type FaultKind, type OperationKind, type Plan, type Step } from "./plan.ts";
-import { is, Stage, type Dice, type Report } from "./stage.ts";
+import { SERVER_FAULTS } from "./server-faults.ts";
+import { OPERATIONS } from "./server-operations.ts";
+import { ADDRESS, Stage, type Dice, type Report } from "./stage.ts";
 
-const ADDRESS = "simulated:6379";
 /** What the library itself may have in flight on a lane: ECHO, INFO, CLIENT UNBLOCK. */
 const OWN_COMMANDS = 3;
 
@@ -94,7 +95,7 @@ export class Player implements Caller {
     this.stage.tell(
       `fault: ${kind}, ${duration.toFixed(0)} ms, links ${links.map(({ id }) => id).join(" ") || "none"}`,
     );
-    const heal = isLinkFault(kind) ? LINK_FAULTS[kind](this.stage, links, dice) : FAULTS[kind](this, dice);
+    const heal = isLinkFault(kind) ? LINK_FAULTS[kind](this.stage, links, dice) : SERVER_FAULTS[kind](this, dice);
     if (heal !== undefined) {
       this.stage.world.timeline.after(
         duration,
@@ -309,179 +310,5 @@ export class Player implements Caller {
     const open = this.stage.world.network.links.size;
     if (open > maxConnections)
       this.stage.ledger.violate("no more connections than allowed", `${open} of ${maxConnections}`);
-  }
-}
-
-type FaultMaker = (player: Player, dice: Dice) => (() => void) | void;
-
-/** What each fault does; the function that it returns heals it. */
-const FAULTS: Readonly<Record<Exclude<FaultKind, LinkFault>, FaultMaker>> = {
-  kill: ({ server }, [share = 0]) => {
-    for (const session of [...server.sessions.values()]) if ((session.id * 0.37) % 1 < share) server.end(session);
-  },
-  refuse: ({
-    server,
-    stage: {
-      world: { network },
-    },
-  }) => {
-    network.listen(ADDRESS, null);
-    return () => server.start();
-  },
-  silence: ({
-    stage: {
-      world: { network },
-    },
-  }) => {
-    network.silent.add(ADDRESS);
-    return () => {
-      network.silent.delete(ADDRESS);
-    };
-  },
-  pause: ({ server }) => {
-    server.pause();
-    return () => server.resume();
-  },
-  crash: ({ server }) => {
-    server.crash();
-    return () => server.start();
-  },
-  loading: ({ server }) => {
-    server.refusal = "LOADING Redis is loading the dataset in memory";
-    return () => {
-      server.refusal = null;
-    };
-  },
-  push: ({ server }) => {
-    for (const session of server.sessions.values()) {
-      if (session.protocol !== 3) continue; // RESP2 has none
-      session.push(["invalidate", ["somebody's key"]]);
-      session.flush();
-    }
-  },
-  full: ({ server }, [share = 0]) => {
-    server.maxClients = Math.floor(share * 4);
-    return () => {
-      server.maxClients = 10_000;
-    };
-  },
-};
-
-/** What each operation calls, and what its caller may rely on. */
-const OPERATIONS: Readonly<Record<OperationKind, OperationMaker<Player>>> = {
-  ...COMMON,
-
-  pipeline(player, id, dice) {
-    const { redis, limit } = player.stage.view(player.redis, dice);
-    const batch = redis.pipeline();
-    const tokens = Array.from({ length: 1 + Math.floor((dice[0] ?? 0) ** 2 * 30) }, (_, n) => `#${id}.${n}s`);
-    for (const [n, token] of tokens.entries()) {
-      if (n % 3 === 0) batch.echo(token);
-      else batch.rpush(`log:${few(dice[1])}`, token);
-    }
-    const writes = tokens.filter((_token, n) => n % 3 !== 0); // an ECHO may run as often as it likes
-    player.stage.follow(id, "pipeline", limit, batch.exec(), writes, (values) => {
-      const list = values as unknown[];
-      if (list.length !== tokens.length) return `${list.length} results for ${tokens.length} commands`;
-      for (const [n, token] of tokens.entries()) {
-        if (list[n] instanceof Error) continue;
-        const wrong = n % 3 === 0 ? is(token)(list[n]) : player.stage.ledger.applied(token);
-        if (wrong !== undefined) return wrong;
-      }
-      return undefined;
-    });
-  },
-
-  lease(player, id, dice) {
-    const { acquireTimeout = 2000 } = player.plan.options;
-    const isAborted = (dice[0] ?? 0) < 0.15;
-    const signal = isAborted ? { signal: player.stage.abortAfter((dice[1] ?? 0) * acquireTimeout) } : {};
-    const lease = player.pool.lease(signal);
-    player.stage.follow(id, "lease", acquireTimeout, lease, [], () => undefined);
-    void lease.then(
-      (own) => useLease(player, id, dice, own),
-      () => {},
-    );
-  },
-
-  subscribe(player, id, dice) {
-    const { commandTimeout = 5000 } = player.plan.options;
-    const channel = `channel:${few(dice[0])}`;
-    const subscription = player.redis.subscribe(channel, ({ channel: from, message }) => {
-      if (message === `${channel}=last`) player.reached.add(id);
-      if (from !== channel || !message.startsWith(`${channel}=`)) {
-        player.stage.ledger.violate(
-          "a message comes to its subscriber",
-          `#${id} on ${channel} got ${message} from ${from}`,
-        );
-      }
-    });
-    player.stage.follow(id, "subscribe", commandTimeout, subscription, [], () => undefined);
-    void subscription.then(
-      (own) => {
-        player.subscribed.set(id, channel);
-        // Until the end, where it leaves a connection to share and one to lend.
-        if ((dice[2] ?? 0) < 0.3 && (player.plan.options.maxConnections ?? 1) >= 3) return;
-        player.stage.world.timeline.after(
-          (dice[1] ?? 0) * 2000,
-          () => {
-            player.subscribed.delete(id);
-            void own.close();
-          },
-          true,
-        );
-      },
-      () => {},
-    );
-  },
-
-  publish(player, id, dice) {
-    const { redis, limit } = player.stage.view(player.redis, dice);
-    const channel = `channel:${few(dice[0])}`;
-    const token = `#${id}s`;
-    player.stage.follow(id, "publish", limit, redis.publish(channel, `${channel}=${token}`), [token], () =>
-      player.stage.ledger.applied(token),
-    );
-  },
-};
-
-/** What a borrower does, and leaves behind. */
-const MISCHIEF: readonly ((lease: Lease, token: string) => Promise<unknown>[])[] = [
-  () => [],
-  (lease) => [lease.call("SELECT", 5)],
-  (lease) => [lease.call("WATCH", "tx:0")],
-  (lease, token) => [lease.call("MULTI"), lease.call("RPUSH", "log:0", token)],
-  (lease) => [lease.call("CLIENT", "REPLY", "OFF"), lease.call("ECHO", "unheard")],
-  (lease) => [lease.call("CLIENT", "REPLY", "SKIP"), lease.call("ECHO", "unheard")],
-  (lease) => [lease.call("CLIENT", "TRACKING", "ON")],
-  (lease) => [lease.call("CLIENT", "SETNAME", "somebody")],
-  (lease) => [lease.call("SELECT", 3), lease.call("MULTI"), lease.call("SELECT", 4)],
-  (lease) => [lease.call("BLPOP", "queue:none", 0.05)],
-  (lease) => Array.from({ length: 40 }, (_, n) => lease.call("ECHO", `many ${n}`)),
-];
-
-function useLease(player: Player, id: number, dice: Dice, lease: Lease): void {
-  const { commandTimeout = 5000 } = player.plan.options;
-  const token = `#${id}f`;
-  player.stage.follow(id, "echo", commandTimeout, lease.echo(token), [token], is(token));
-  const mischief = MISCHIEF[Math.floor((dice[2] ?? 0) * MISCHIEF.length)] ?? MISCHIEF[0];
-  const done = mischief?.(lease, `#${id}q`) ?? [];
-  for (const promise of done) player.stage.follow(id, "mischief", commandTimeout + 50, promise, [], () => undefined);
-  const end = dice[3] ?? 0;
-  if (end < 0.1) {
-    player.forgotten.push(lease);
-  } else if (end < 0.25) {
-    lease.release(); // too early: its replies are still to come
-  } else if (end < 0.6) {
-    void Promise.allSettled(done).then(() => lease.release());
-  } else {
-    player.stage.world.timeline.after(
-      (dice[4] ?? 0) * 400,
-      () => {
-        lease.release();
-        if (end > 0.8) lease.release();
-      },
-      true,
-    );
   }
 }

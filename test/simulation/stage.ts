@@ -2,6 +2,8 @@ import type { Redis, RedisOptions } from "respool";
 import { SimulatedWorld, type Link, type Session } from "respool/testing";
 import { ABORTED, Ledger, type Operation } from "./ledger.ts";
 
+/** Where the one server is. */
+export const ADDRESS = "simulated:6379";
 export const USUAL_LATENCY = [0.05, 0.5] as const;
 
 /** What a run showed. */
