@@ -10,6 +10,8 @@ export interface Operation {
   readonly due: number;
   /** How long the event loop had stalled before it, in sum, ms. */
   readonly stalledBefore: number;
+  /** How long the server had worked before it, in sum, ms. */
+  readonly workedBefore: number;
   /** Tokens of its commands: each stands in exactly one command's arguments. */
   readonly tokens: readonly string[];
   /** Whether running twice would show: such a command must never run twice. */
@@ -38,8 +40,14 @@ export class Ledger {
   readonly violations: Violation[] = [];
   /** How long the event loop has stalled, in sum, ms. */
   stalled = 0;
+  /** How long the server has worked, in sum, ms; where it takes no time, 0. */
+  worked: () => number = () => 0;
+  /** Told of every operation that has ended, as soon as it has. */
+  onSettled: ((operation: Operation) => void) | null = null;
   /** How often the server has run the command with this token. */
   readonly runs: Map<string, number> = new Map();
+  /** When it has run the first of the commands with this token, ms. */
+  readonly ranAt: Map<string, number> = new Map();
   readonly #now: () => number;
 
   constructor(now: () => number) {
@@ -52,18 +60,20 @@ export class Ledger {
 
   ran(token: string): void {
     this.runs.set(token, (this.runs.get(token) ?? 0) + 1);
+    if (!this.ranAt.has(token)) this.ranAt.set(token, this.#now());
   }
 
   /** Follows a promise of the client; `check` says what is wrong with the value, or undefined. */
   follow(
     facts: Pick<Operation, "id" | "kind" | "due" | "tokens" | "accumulates">,
     promise: Promise<unknown>,
-    check: (value: unknown) => string | undefined,
+    check: (value: unknown, operation: Operation) => string | undefined,
   ): Operation {
     const operation: Operation = {
       ...facts,
       since: this.#now(),
       stalledBefore: this.stalled,
+      workedBefore: this.worked(),
       state: "open",
       settledAt: 0,
       outcome: null,
@@ -74,7 +84,8 @@ export class Ledger {
       (value) => {
         operation.state = "succeeded";
         this.#settled(operation);
-        const wrong = check(value);
+        const wrong = check(value, operation);
+        this.onSettled?.(operation);
         if (wrong !== undefined) this.violate("every reply belongs to its caller", `${nameOf(operation)}: ${wrong}`);
       },
       (error: unknown) => {
@@ -82,6 +93,7 @@ export class Ledger {
         this.#settled(operation);
         operation.error = error;
         operation.outcome = outcomeOf(error);
+        this.onSettled?.(operation);
         if (operation.outcome === null)
           this.violate("errors are of the library's own", `${nameOf(operation)}: ${String(error)}`);
       },

@@ -58,6 +58,8 @@ export interface Plan {
   readonly seed: number;
   readonly options: RedisOptions;
   readonly steps: readonly Step[];
+  /** How long the server takes for each command, ms. */
+  readonly serviceTime: number;
   /** Bytes on their way beyond which a socket takes no more. */
   readonly highWater: number;
   /** When the last fault has ended, ms. */
@@ -91,13 +93,33 @@ export function makePlan(seed: number, operations: number): Plan {
   const closing = random.chance(0.15)
     ? { at: random.between(0, length), timeout: random.pick([0, 1, 100, 1000]) }
     : null;
-  return {
+  const plan = {
     seed,
     options: drawOptions(random),
     steps: inOrder,
     calmAt: length + LONGEST_FAULT,
+    serviceTime: 0,
     closing,
     highWater: random.pick([64, 1024, 65_536]),
+  };
+  return withServiceTime(plan, length, operations);
+}
+
+/** In a fifth of the plans the server takes its time: it has enough to do, or far too much, and in half of them there is no other trouble. */
+function withServiceTime(plan: Plan, length: number, operations: number): Plan {
+  const random = new Random(plan.seed).fork("service");
+  if (!random.chance(0.2)) return plan;
+  const shorter = random.between(500, 2000) / length;
+  const isCalm = random.chance(0.5);
+  const busy = random.between(0.2, 4);
+  const inTime = plan.steps.map((step) => ({ ...step, at: step.at * shorter }));
+  return {
+    ...plan,
+    steps: isCalm ? inTime.filter(({ kind }) => !isFault(kind) && kind !== "stall") : inTime,
+    calmAt: length * shorter + LONGEST_FAULT,
+    closing: plan.closing === null ? null : { ...plan.closing, at: plan.closing.at * shorter },
+    // An operation is two or three commands. A handshake of three must fit into its time though others are served as well.
+    serviceTime: Math.min((plan.options.connectTimeout ?? 0) / 10, busy * ((length * shorter) / operations / 2.5)),
   };
 }
 

@@ -1,5 +1,8 @@
 import { ConnectionPool, Redis, type Lease, type PoolStats } from "respool";
 import type { SimulatedServer } from "respool/testing";
+import { CalmRule } from "./calm-rule.ts";
+import { Trouble } from "./trouble.ts";
+import { DEADLY, DialRule } from "./dial-rule.ts";
 import type { Operation } from "./ledger.ts";
 import { isLinkFault, LINK_FAULTS } from "./link-faults.ts";
 import { FEW, type Caller } from "./operations.ts";
@@ -27,18 +30,25 @@ export class Player implements Caller {
   readonly reached: Set<number> = new Set();
   #closedBy = 0;
   #isClosed = false;
-  /** When each fault began and had healed, ms. */
-  readonly #faults: [from: number, to: number][] = [];
+  readonly #dials: DialRule;
+  readonly trouble: Trouble;
+  readonly calm: CalmRule;
 
   constructor(plan: Plan, traced: boolean) {
     this.plan = plan;
     this.stage = new Stage(plan, traced);
     this.server = this.stage.world.startServer(ADDRESS);
+    this.server.serviceTime = plan.serviceTime;
     this.server.onExecute = (command, session) => void this.stage.executed(command, session);
     this.server.onTaken = (element, args) => this.stage.took(element, args);
     const [host = "", port = ""] = ADDRESS.split(":");
     this.pool = new ConnectionPool({ ...plan.options, host, port: Number(port), environment: this.stage.world });
     this.redis = new Redis({ pool: this.pool });
+    this.trouble = new Trouble(() => this.stage.now);
+    this.calm = new CalmRule(this.stage, this.server, plan.options, this.trouble);
+    this.stage.ledger.worked = () => this.server.worked;
+    this.stage.ledger.onSettled = (operation) => this.calm.settled(operation);
+    this.#dials = new DialRule(this.stage, this.server, plan.options);
   }
 
   key(kind: string, which: number): string {
@@ -56,8 +66,10 @@ export class Player implements Caller {
       if (closing !== null) timeline.after(closing.at, () => this.#beginToClose(closing.timeout), true);
       // A stalled event loop begins later with what it does, and so do the faults.
       await timeline.run(calmAt);
-      await timeline.run(Math.max(this.stage.now, ...this.#faults.map(([, to]) => to)));
+      await timeline.run(Math.max(this.stage.now, this.trouble.end));
       if (closing === null) {
+        // A server that has still to do what nobody waits for any more is not at the client's disposal.
+        await timeline.run(this.stage.now + 60_000, () => this.server.busySince === null);
         await this.#recover();
         await this.#publishToAll();
         this.#beginToClose(500);
@@ -72,6 +84,11 @@ export class Player implements Caller {
     return { ledger: this.stage.ledger, trace: this.stage.trace ?? [], events: timeline.events, time: this.stage.now };
   }
 
+  giveBack(lease: Lease): void {
+    this.calm.world.givenBack(lease);
+    lease.release();
+  }
+
   // --- steps ---
 
   #do(step: Step): void {
@@ -82,7 +99,9 @@ export class Player implements Caller {
 
   #operate(kind: OperationKind, { id, dice }: Step): void {
     this.stage.tell(`#${id} ${kind}`);
+    const before = this.stage.now;
     OPERATIONS[kind](this, id, dice);
+    if (this.stage.now > before) this.trouble.begin(0); // the event loop stood still
   }
 
   // --- faults ---
@@ -90,17 +109,21 @@ export class Player implements Caller {
   #fault(kind: FaultKind, dice: Dice): void {
     const [share = 0, length = 0] = dice;
     const duration = length * LONGEST_FAULT;
-    this.#faults.push([this.stage.now, this.stage.now + duration]);
+    // After a server that was full the pool asks for few connections for five seconds.
+    const tail = kind === "full" ? 5000 : 0;
+    this.trouble.begin(duration, tail, () => kind === "dead" && [...this.stage.dead].some(({ isOpen }) => isOpen));
     const links = [...this.stage.world.network.links].filter((_link, index) => (share * 97 + index * 0.37) % 1 < 0.6);
     this.stage.tell(
       `fault: ${kind}, ${duration.toFixed(0)} ms, links ${links.map(({ id }) => id).join(" ") || "none"}`,
     );
+    if (DEADLY.has(kind)) this.#dials.died();
     const heal = isLinkFault(kind) ? LINK_FAULTS[kind](this.stage, links, dice) : SERVER_FAULTS[kind](this, dice);
     if (heal !== undefined) {
       this.stage.world.timeline.after(
         duration,
         () => {
           this.stage.tell(`healed: ${kind}`);
+          if (DEADLY.has(kind)) this.#dials.revived();
           heal();
         },
         false,
@@ -108,17 +131,12 @@ export class Player implements Caller {
     }
   }
 
-  /** Whether the network or the server was in order for all of this time, and for a while before. */
-  wasCalm(from: number, to: number): boolean {
-    return this.#faults.every(([begin, end]) => to < begin || from > end + 2000);
-  }
-
   // --- the end ---
 
   /** After the last fault the client must be back by itself. */
   async #recover(): Promise<void> {
     this.stage.tell("calm");
-    for (const lease of this.forgotten) lease.release();
+    for (const lease of this.forgotten) this.giveBack(lease);
     const { options } = this.plan;
     const { connectTimeout = 0, socketTimeout = 0, maxConnections = 1, commandTimeout = 0 } = options;
     // With one connection shared commands wait for whoever has it: at most a blocking pop to its end.
@@ -184,7 +202,7 @@ export class Player implements Caller {
   /** All connections can be lent again. */
   async #fill(bound: number): Promise<void> {
     const { maxConnections = 1 } = this.plan.options;
-    for (const lease of this.forgotten) lease.release(); // also those that were lent when it was calm
+    for (const lease of this.forgotten) this.giveBack(lease); // also those that were lent when it was calm
     // One is kept for the shared commands, and one may be subscribed.
     const count = maxConnections === 1 ? 1 : maxConnections - 1 - Math.min(1, this.subscribed.size);
     if ((this.plan.options.maxWaiting ?? count) < count) return;
@@ -212,6 +230,7 @@ export class Player implements Caller {
   #beginToClose(timeout: number): void {
     this.stage.tell(timeout === 0 ? "destroy()" : `close({ timeout: ${timeout} })`);
     // Each drains for its time: first the retries, then the pool.
+    this.calm.world.isClosing = true;
     this.#closedBy = this.stage.now + 2 * timeout + 100;
     if (timeout === 0) {
       this.redis.destroy();
@@ -226,7 +245,7 @@ export class Player implements Caller {
 
   async #end(): Promise<void> {
     const { timeline, network } = this.stage.world;
-    for (const lease of this.forgotten) lease.release();
+    for (const lease of this.forgotten) this.giveBack(lease);
     await timeline.run(Math.max(this.stage.now, this.#closedBy + 2 * this.stage.ledger.stalled));
     if (!this.#isClosed)
       this.stage.ledger.violate("close() comes to its end", `not by ${this.#closedBy.toFixed(0)} ms`);
@@ -279,7 +298,7 @@ export class Player implements Caller {
       if (
         state === "failed" &&
         outcome === "aborted" &&
-        (!this.wasCalm(since, settledAt) || this.plan.options.maxConnections === 1)
+        (!this.trouble.wasCalm(since, settledAt, 2000) || this.plan.options.maxConnections === 1)
       )
         continue;
       this.stage.ledger.violate(

@@ -17,11 +17,14 @@ export const OPERATIONS: Readonly<Record<OperationKind, OperationMaker<Player>>>
       else batch.rpush(`log:${few(dice[1])}`, token);
     }
     const writes = tokens.filter((_token, n) => n % 3 !== 0); // an ECHO may run as often as it likes
-    player.stage.follow(id, "pipeline", limit, batch.exec(), writes, (values) => {
+    player.stage.follow(id, "pipeline", limit, batch.exec(), writes, (values, operation) => {
       const list = values as unknown[];
       if (list.length !== tokens.length) return `${list.length} results for ${tokens.length} commands`;
       for (const [n, token] of tokens.entries()) {
-        if (list[n] instanceof Error) continue;
+        if (list[n] instanceof Error) {
+          player.calm.failed(operation, list[n]);
+          continue;
+        }
         const wrong = n % 3 === 0 ? is(token)(list[n]) : player.stage.ledger.applied(token);
         if (wrong !== undefined) return wrong;
       }
@@ -36,7 +39,10 @@ export const OPERATIONS: Readonly<Record<OperationKind, OperationMaker<Player>>>
     const lease = player.pool.lease(signal);
     player.stage.follow(id, "lease", acquireTimeout, lease, [], () => undefined);
     void lease.then(
-      (own) => useLease(player, id, dice, own),
+      (own) => {
+        player.calm.world.lent(own);
+        useLease(player, id, dice, own);
+      },
       () => {},
     );
   },
@@ -53,6 +59,7 @@ export const OPERATIONS: Readonly<Record<OperationKind, OperationMaker<Player>>>
         );
       }
     });
+    player.calm.world.lent(id);
     player.stage.follow(id, "subscribe", commandTimeout, subscription, [], () => undefined);
     void subscription.then(
       (own) => {
@@ -64,11 +71,14 @@ export const OPERATIONS: Readonly<Record<OperationKind, OperationMaker<Player>>>
           () => {
             player.subscribed.delete(id);
             void own.close();
+            player.calm.world.givenBack(id);
           },
           true,
         );
       },
-      () => {},
+      () => {
+        player.calm.world.givenBack(id);
+      },
     );
   },
 
@@ -108,15 +118,15 @@ function useLease(player: Player, id: number, dice: Dice, lease: Lease): void {
   if (end < 0.1) {
     player.forgotten.push(lease);
   } else if (end < 0.25) {
-    lease.release(); // too early: its replies are still to come
+    player.giveBack(lease); // too early: its replies are still to come
   } else if (end < 0.6) {
-    void Promise.allSettled(done).then(() => lease.release());
+    void Promise.allSettled(done).then(() => player.giveBack(lease));
   } else {
     player.stage.world.timeline.after(
       (dice[4] ?? 0) * 400,
       () => {
-        lease.release();
-        if (end > 0.8) lease.release();
+        player.giveBack(lease);
+        if (end > 0.8) player.giveBack(lease);
       },
       true,
     );

@@ -94,7 +94,7 @@ export class Stage {
     limit: number,
     promise: Promise<unknown>,
     tokens: readonly string[],
-    check: (value: unknown) => string | undefined,
+    check: (value: unknown, operation: Operation) => string | undefined,
   ): Operation {
     const operation = this.ledger.follow(
       {

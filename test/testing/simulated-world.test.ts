@@ -134,6 +134,42 @@ test("faults: refused, unanswered, paused, held, cut, full, and a stalled progra
   assert.equal(world.timeline.held, 0);
 });
 
+test("a server that takes its time serves one command after the other, whoever sent them, and none is lost in a pause", async () => {
+  const world = new SimulatedWorld(11);
+  const server = world.startServer("cache:6379");
+  const dialled: string[] = [];
+  world.network.onDial = (address) => void dialled.push(address);
+  const [one, other] = [open(world), open(world)];
+  await world.run(async () => {
+    await Promise.all([one.ping(), other.ping()]);
+    assert.equal(server.worked, 0);
+    server.serviceTime = 5;
+    const began = world.timeline.now();
+    const replies = Promise.all(
+      [one, other].map(async (redis) => Promise.all([1, 2, 3, 4].map(() => redis.incr("n")))),
+    );
+    await world.pass(12);
+    assert.ok(server.busySince !== null && server.worked > 0);
+    assert.equal(server.backlog, 8); // the replies of one turn go out together
+    server.pause();
+    await world.pass(100);
+    server.resume();
+    const values = (await replies).flat();
+    assert.deepEqual(
+      values.toSorted((a, b) => a - b),
+      [1, 2, 3, 4, 5, 6, 7, 8],
+    );
+    assert.equal(world.timeline.now() - began >= 8 * 5 + 95, true);
+    assert.equal(server.busySince, null);
+    assert.equal(server.backlog, 0);
+    const popped = one.blpop("q", 1);
+    await other.rpush("q", "x");
+    assert.deepEqual(await popped, ["q", "x"]);
+    await Promise.all([one.close(), other.close()]);
+  });
+  assert.deepEqual([...new Set(dialled)], ["cache:6379"]);
+});
+
 test("a crash keeps the data, or loses it", async () => {
   const world = new SimulatedWorld(9);
   const server = world.startServer("cache:6379");

@@ -227,6 +227,8 @@ export class SimulatedNetwork {
   readonly links: Set<Link> = new Set();
   /** Addresses whose SYN is dropped: dialling them takes for ever. */
   readonly silent: Set<string> = new Set();
+  /** Told of every attempt to connect, as it begins. */
+  onDial: ((address: string) => void) | null = null;
   readonly #servers = new Map<string, (link: Link) => PeerListener>();
   #dialled = 0;
 
@@ -253,6 +255,7 @@ export class SimulatedNetwork {
   #dial(address: string, listener: TransportListener, signal: AbortSignal): Promise<Transport> {
     return new Promise((resolve, reject) => {
       const id = ++this.#dialled;
+      this.onDial?.(address);
       const [min, max] = this.weather.latency;
       const delay = this.random.fork(`dial ${id}`).between(2 * min, 2 * max);
       signal.addEventListener("abort", () => reject(signal.reason as Error));

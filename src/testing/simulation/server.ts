@@ -15,6 +15,8 @@ export interface CommandGate {
   holds(command: readonly string[], session: Session): boolean;
 }
 
+/** So many commands of one connection are served before it is another's turn: about what a server reads at once. */
+const TURN = 16;
 const QUEUED = new Status("QUEUED");
 const MAX_CLIENTS = new Failure("ERR max number of clients reached");
 
@@ -26,6 +28,8 @@ export class SimulatedServer implements CommandHost {
   readonly address: string;
   readonly sessions: Map<number, Session> = new Map();
   maxClients = 10_000;
+  /** How long each command takes, ms, while all others wait, on whatever connection: the queue of a server with one thread. */
+  serviceTime = 0;
   /** An error for every command that reads or writes data, such as `LOADING …`; null for none. */
   refusal: string | null = null;
   onExecute: ExecutionListener | null = null;
@@ -37,6 +41,13 @@ export class SimulatedServer implements CommandHost {
   #databases = new Map<number, Database>();
   #paused = false;
   #nextId = 1;
+  /** Connections that may have a command to be served, in the order in which their turns come. */
+  readonly #ready = new Set<Session>();
+  #served = 0;
+  /** Since when it works on a command. */
+  #workSince: number | null = null;
+  #busySince: number | null = null;
+  #worked = 0;
 
   constructor(network: SimulatedNetwork, address: string) {
     this.#network = network;
@@ -46,6 +57,23 @@ export class SimulatedServer implements CommandHost {
 
   get isPaused(): boolean {
     return this.#paused;
+  }
+
+  /** Since when it has had no moment without work, ms; null while it waits for commands, or takes no time for them. */
+  get busySince(): number | null {
+    return this.#busySince;
+  }
+
+  /** How long it has worked, in sum, ms. */
+  get worked(): number {
+    return this.#worked + (this.#workSince === null ? 0 : this.#network.timeline.now() - this.#workSince);
+  }
+
+  /** Commands that have arrived, and whose replies have not gone out. */
+  get backlog(): number {
+    let backlog = this.#workSince === null ? 0 : 1;
+    for (const { input, unsent } of this.sessions.values()) backlog += input.waiting + unsent;
+    return backlog;
   }
 
   database(index: number): Database {
@@ -126,6 +154,7 @@ export class SimulatedServer implements CommandHost {
     session.blocked?.cancelTimer();
     session.blocked = null;
     session.reply(reply);
+    if (this.serviceTime > 0) session.flush(); // what was behind the block waits for its turn
     this.#serve(session);
   }
 
@@ -173,14 +202,55 @@ export class SimulatedServer implements CommandHost {
 
   /** Runs what has come, until it blocks. */
   #serve(session: Session): void {
-    while (session.isOpen && !this.#paused && session.blocked === null) {
-      const command = session.postponed ?? session.input.next();
-      if (command === undefined) break;
-      session.postponed = this.gate?.holds(command, session) === true ? command : null;
-      if (session.postponed !== null) break;
-      this.#answer(command, session);
+    if (this.serviceTime > 0) {
+      this.#ready.add(session);
+      this.#work();
+      return;
     }
+    for (let command = this.#next(session); command !== undefined; command = this.#next(session))
+      this.#answer(command, session);
     session.flush();
+  }
+
+  /** The next command of a connection that may run now. */
+  #next(session: Session): string[] | undefined {
+    if (!session.isOpen || this.#paused || session.blocked !== null) return undefined;
+    const command = session.postponed ?? session.input.next();
+    if (command === undefined) return undefined;
+    const holds = this.gate?.holds(command, session) === true;
+    session.postponed = holds ? command : null;
+    return holds ? undefined : command;
+  }
+
+  /** Takes its time for one command after the other; the replies of a connection go out together, at the end of its turn. */
+  #work(): void {
+    if (this.#workSince !== null) return;
+    for (const session of this.#ready) {
+      const command = this.#served < TURN ? this.#next(session) : undefined;
+      if (command !== undefined) {
+        this.#workOn(command, session);
+        return;
+      }
+      session.flush();
+      this.#ready.delete(session);
+      if (this.#served === TURN) this.#ready.add(session); // behind the others: it may have more
+      this.#served = 0;
+    }
+    this.#busySince = null;
+  }
+
+  #workOn(command: string[], session: Session): void {
+    this.#workSince = this.#network.timeline.now();
+    this.#busySince ??= this.#workSince;
+    this.#served++;
+    const done = (): void => {
+      if (this.#paused) session.postponed = command;
+      else if (session.isOpen) this.#answer(command, session);
+      this.#worked = this.worked;
+      this.#workSince = null;
+      this.#work();
+    };
+    this.#network.timeline.after(this.serviceTime, done, false);
   }
 
   #answer(command: readonly string[], session: Session): void {

@@ -35,6 +35,8 @@ export class Session {
   postponed: string[] | null = null;
   blocked: Blocked | null = null;
   isOpen = true;
+  /** Replies that have not gone out. */
+  unsent = 0;
   #output = "";
 
   constructor(id: number, peer: Peer) {
@@ -74,6 +76,7 @@ export class Session {
 
   reply(reply: WireReply): void {
     this.#output += encodeReply(reply, this.protocol);
+    this.unsent++;
   }
 
   push(items: readonly WireReply[]): void {
@@ -85,6 +88,7 @@ export class Session {
     if (this.#output === "") return;
     const output = this.#output;
     this.#output = "";
+    this.unsent = 0;
     this.peer.send(Buffer.from(output, "latin1"));
   }
 }

@@ -62,6 +62,15 @@ export class CommandReader {
     this.#text += bytes.toString("latin1");
   }
 
+  /** How many whole commands there are. */
+  get waiting(): number {
+    const ahead = new CommandReader();
+    ahead.#text = this.#text;
+    let count = 0;
+    while (ahead.next() !== undefined) count++;
+    return count;
+  }
+
   /**
    * The next whole command, or undefined.
    *

@@ -59,7 +59,7 @@ export type ClusterStep = Step<ClusterOperation | ClusterFault>;
 export type Mood = "planned" | "losses" | "chaos";
 
 /** A plan for a cluster. */
-export interface ClusterPlan extends Omit<Plan, "steps" | "options"> {
+export interface ClusterPlan extends Omit<Plan, "steps" | "options" | "serviceTime"> {
   readonly mood: Mood;
   readonly options: ClusterOptions;
   readonly cluster: Required<Pick<SimulatedClusterOptions, "primaries" | "replicas" | "detection" | "spread">>;
