@@ -39,6 +39,8 @@ const FAULT_WEIGHTS = {
   loading: 2,
   full: 2,
   push: 2,
+  twice: 0,
+  never: 0,
 } as const;
 
 export type OperationKind = keyof typeof OPERATION_WEIGHTS;
@@ -89,6 +91,7 @@ export function makePlan(seed: number, operations: number): Plan {
   const faults = random.chance(0.1) ? 0 : 1 + random.below(Math.max(1, Math.round(length / 500)));
   for (let n = 0; n < faults; n++)
     steps.push({ at: random.between(0, length), kind: draw(FAULT_WEIGHTS, random), dice: dice() });
+  steps.push(...drawMistakes(new Random(seed).fork("mistakes"), length));
   const inOrder = steps.toSorted((one, other) => one.at - other.at).map((step, id) => ({ ...step, id }));
   const closing = random.chance(0.15)
     ? { at: random.between(0, length), timeout: random.pick([0, 1, 100, 1000]) }
@@ -103,6 +106,16 @@ export function makePlan(seed: number, operations: number): Plan {
     highWater: random.pick([64, 1024, 65_536]),
   };
   return withServiceTime(plan, length, operations);
+}
+
+/** In some of the plans the server sends one reply too many or too few: by chance of its own, for the rest of the plan not to change. */
+function drawMistakes(random: Random, length: number): Omit<Step, "id">[] {
+  if (!random.chance(0.15)) return [];
+  return Array.from({ length: 1 + random.below(3) }, () => ({
+    at: random.between(0, length),
+    kind: random.pick(["twice", "never"] as const),
+    dice: Array.from({ length: DICE }, () => random.next()),
+  }));
 }
 
 /** In a fifth of the plans the server takes its time: it has enough to do, or far too much, and in half of them there is no other trouble. */

@@ -1,9 +1,10 @@
-import { ConnectionPool, Redis, type Lease, type PoolStats } from "respool";
+import { ConnectionPool, ProtocolError, Redis, type Lease, type PoolStats } from "respool";
 import type { SimulatedServer } from "respool/testing";
 import { CalmRule } from "./calm-rule.ts";
 import { Trouble } from "./trouble.ts";
 import { DEADLY, DialRule } from "./dial-rule.ts";
 import type { Operation } from "./ledger.ts";
+import { OrderRule } from "./order-rule.ts";
 import { isLinkFault, LINK_FAULTS } from "./link-faults.ts";
 import { FEW, type Caller } from "./operations.ts";
 import { isFault, LONGEST_FAULT, type FaultKind, type OperationKind, type Plan, type Step } from "./plan.ts";
@@ -13,6 +14,22 @@ import { ADDRESS, Stage, type Dice, type Report } from "./stage.ts";
 
 /** What the library itself may have in flight on a lane: ECHO, INFO, CLIENT UNBLOCK. */
 const OWN_COMMANDS = 3;
+
+/** Faults of which something may be left for longer than was planned. */
+const LASTING: Readonly<Partial<Record<FaultKind, (player: Player) => () => boolean>>> = {
+  dead:
+    ({ stage }) =>
+    () =>
+      [...stage.dead].some(({ isOpen }) => isOpen),
+  twice:
+    ({ order }) =>
+    () =>
+      order.lasts,
+  never:
+    ({ order }) =>
+    () =>
+      order.lasts,
+};
 
 /** Plays one plan on a world of its own, and holds everything against the promises. */
 export class Player implements Caller {
@@ -33,13 +50,15 @@ export class Player implements Caller {
   readonly #dials: DialRule;
   readonly trouble: Trouble;
   readonly calm: CalmRule;
+  readonly order: OrderRule;
 
   constructor(plan: Plan, traced: boolean) {
     this.plan = plan;
     this.stage = new Stage(plan, traced);
     this.server = this.stage.world.startServer(ADDRESS);
     this.server.serviceTime = plan.serviceTime;
-    this.server.onExecute = (command, session) => void this.stage.executed(command, session);
+    this.order = new OrderRule(this.stage, this.server);
+    this.server.onExecute = (command, session) => this.order.executed(session, this.stage.executed(command, session));
     this.server.onTaken = (element, args) => this.stage.took(element, args);
     const [host = "", port = ""] = ADDRESS.split(":");
     this.pool = new ConnectionPool({ ...plan.options, host, port: Number(port), environment: this.stage.world });
@@ -47,7 +66,12 @@ export class Player implements Caller {
     this.trouble = new Trouble(() => this.stage.now);
     this.calm = new CalmRule(this.stage, this.server, plan.options, this.trouble);
     this.stage.ledger.worked = () => this.server.worked;
-    this.stage.ledger.onSettled = (operation) => this.calm.settled(operation);
+    this.stage.ledger.excuses = (operation) => this.order.excuses(operation);
+    this.stage.ledger.mixedUp = (operation) => this.order.touched(operation);
+    this.stage.ledger.onSettled = (operation) => {
+      if (operation.error instanceof ProtocolError) this.order.noticed(operation);
+      this.calm.settled(operation);
+    };
     this.#dials = new DialRule(this.stage, this.server, plan.options);
   }
 
@@ -111,7 +135,7 @@ export class Player implements Caller {
     const duration = length * LONGEST_FAULT;
     // After a server that was full the pool asks for few connections for five seconds.
     const tail = kind === "full" ? 5000 : 0;
-    this.trouble.begin(duration, tail, () => kind === "dead" && [...this.stage.dead].some(({ isOpen }) => isOpen));
+    this.trouble.begin(duration, tail, LASTING[kind]?.(this));
     const links = [...this.stage.world.network.links].filter((_link, index) => (share * 97 + index * 0.37) % 1 < 0.6);
     this.stage.tell(
       `fault: ${kind}, ${duration.toFixed(0)} ms, links ${links.map(({ id }) => id).join(" ") || "none"}`,
@@ -271,12 +295,15 @@ export class Player implements Caller {
   #judge(): void {
     const { ledger } = this.stage;
     ledger.close();
+    this.order.judge(this.pool.stats());
     for (const operation of ledger.operations) {
       if (operation.kind === "multi") this.#judgeMulti(operation);
       if (operation.kind === "pop") this.#judgePop(operation);
     }
     for (let key = 0; key < FEW; key++) {
       const counted = Number(this.server.database(0).text(`tx:${key}`) ?? 0);
+      if (ledger.operations.some((operation) => operation.kind === "transaction" && this.order.touched(operation)))
+        return;
       const ran = [...ledger.runs].filter(([token]) => token.startsWith(`#tx${key}.`)).length;
       if (counted !== ran)
         ledger.violate("a transaction sees no other in between", `tx:${key} is ${counted} after ${ran} transactions`);
@@ -294,7 +321,7 @@ export class Player implements Caller {
     for (const [element, taker] of this.stage.taken) {
       if (taker !== token || this.stage.receiverOf(element) === operation.id) continue;
       const { state, outcome, since, settledAt, error } = operation;
-      if (state === "failed" && outcome === "unknown") continue;
+      if ((state === "failed" && outcome === "unknown") || this.order.touched(operation)) continue;
       if (
         state === "failed" &&
         outcome === "aborted" &&

@@ -50,6 +50,8 @@ export const SERVER_FAULTS: Readonly<Record<Exclude<FaultKind, LinkFault>, Fault
       session.flush();
     }
   },
+  twice: ({ order }, [share = 0]) => order.slip("twice", share),
+  never: ({ order }, [share = 0]) => order.slip("never", share),
   full: ({ server }, [share = 0]) => {
     server.maxClients = Math.floor(share * 4);
     return () => {

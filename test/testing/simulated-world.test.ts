@@ -170,6 +170,27 @@ test("a server that takes its time serves one command after the other, whoever s
   assert.deepEqual([...new Set(dialled)], ["cache:6379"]);
 });
 
+test("a reply that comes twice, and one that never comes", async () => {
+  const world = new SimulatedWorld(12);
+  const server = world.startServer("cache:6379");
+  const redis = open(world);
+  await world.run(async () => {
+    await redis.ping();
+    for (const session of server.sessions.values()) session.mistake = "twice";
+    assert.deepEqual(await Promise.all([redis.echo("one"), redis.echo("two")]), ["one", "one"]);
+    await redis.close();
+  });
+  const other = open(world);
+  await world.run(async () => {
+    await other.ping();
+    for (const session of server.sessions.values()) session.mistake = "never";
+    const replies = [other.echo("one"), other.with({ timeout: 100 }).echo("two")];
+    assert.equal(await replies[0], "two");
+    await assert.rejects(replies[1] as Promise<string>, { code: "ERR_COMMAND_TIMEOUT" });
+    await other.close({ timeout: 10 });
+  });
+});
+
 test("a crash keeps the data, or loses it", async () => {
   const world = new SimulatedWorld(9);
   const server = world.startServer("cache:6379");

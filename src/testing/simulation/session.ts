@@ -35,6 +35,10 @@ export class Session {
   postponed: string[] | null = null;
   blocked: Blocked | null = null;
   isOpen = true;
+  /** A mistake of the server: the next reply comes twice, or never; null for none. */
+  mistake: "twice" | "never" | null = null;
+  /** Whether it has made one: commands and replies do not belong together any more. */
+  mistaken = false;
   /** Replies that have not gone out. */
   unsent = 0;
   #output = "";
@@ -75,7 +79,12 @@ export class Session {
   }
 
   reply(reply: WireReply): void {
-    this.#output += encodeReply(reply, this.protocol);
+    const { mistake } = this;
+    this.mistake = null;
+    this.mistaken ||= mistake !== null;
+    if (mistake === "never") return;
+    const bytes = encodeReply(reply, this.protocol);
+    this.#output += mistake === "twice" ? bytes + bytes : bytes;
     this.unsent++;
   }
 
