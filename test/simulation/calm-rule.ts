@@ -91,17 +91,20 @@ export class CalmWorld {
     return this.options.maxConnections === 1 && this.#taken(since) > 0;
   }
 
+  /** With a single connection what was ended early keeps it, and others waiting, for so long at most, ms. */
+  get #kept(): number {
+    return this.options.maxConnections === 1 ? (this.options.socketTimeout ?? 0) + LET_GO : 0;
+  }
+
   /** How many connections somebody had for himself at any time since then. */
   #taken(since: number): number {
     const { ledger } = this.#stage;
-    const { maxConnections, socketTimeout = 0 } = this.options;
     const had = [...this.#held, ...this.#freed.filter(({ at }) => at >= since).map(({ what }) => what)];
     const leases = had.filter((what) => typeof what !== "number").length;
     // A pop has its connection from when the server runs it, or a little before. With a single connection there is none to ask the
     // server on to let go of it, so one that was ended early keeps it for as long as that is tried.
     const isUnderWay = this.#server.busySince !== null;
-    const kept = maxConnections === 1 ? socketTimeout + LET_GO : 0;
-    const pops = this.#recent(since - kept).filter(
+    const pops = this.#recent(since - this.#kept).filter(
       ({ kind, tokens }) => kind === "pop" && (isUnderWay || ledger.runs.has(tokens[0] ?? "")),
     );
     // All subscriptions have one together.
@@ -141,7 +144,7 @@ export class CalmWorld {
   /** Operations that may still be under way beside this one. */
   others(operation: Operation): Operation[] {
     // A server that has not rested since may still have what nobody waits for any more.
-    const since = Math.min(this.#stage.now, this.#server.busySince ?? Infinity) - this.#aftermath;
+    const since = Math.min(this.#stage.now, this.#server.busySince ?? Infinity) - this.#aftermath - this.#kept;
     return this.#recent(since).filter((other) => other !== operation);
   }
 
@@ -176,6 +179,7 @@ export class CalmWorld {
 /** At most. */
 function commandsOf({ kind, tokens }: Operation): number {
   if (kind === "pipeline") return 3 + Math.ceil(tokens.length * 1.5); // every third is an ECHO, which is not counted
+  if (kind === "pop") return 2; // the push that it is given, and the UNBLOCK that ends it
   return kind === "multi" ? tokens.length + 2 : 1;
 }
 

@@ -5,6 +5,7 @@
  *     node main.mjs WORLD FROM STEP COUNT OPERATIONS [--until-failure]
  */
 import { planOf, play, type WorldKind } from "./play.ts";
+import { isFault } from "./plan.ts";
 import { shrink, traceOf } from "./shrink.ts";
 
 /** After so many seeds a message says how far it is. */
@@ -27,7 +28,8 @@ async function main(): Promise<void> {
     const report = await play(plan, false);
     events += report.events;
     time += report.time;
-    faults += plan.steps.length - operations;
+    faults +=
+      "cluster" in plan ? plan.steps.length - operations : plan.steps.filter(({ kind }) => isFault(kind)).length;
     for (const { state, outcome } of report.ledger.operations) {
       const name = state === "succeeded" ? "succeeded" : String(outcome);
       outcomes[name] = (outcomes[name] ?? 0) + 1;

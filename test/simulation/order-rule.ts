@@ -47,10 +47,11 @@ export class OrderRule {
   /** Whether anything of it is left. */
   get lasts(): boolean {
     for (const slip of this.#slips) this.#look(slip);
-    return this.#slips.some(({ session }) => session.isOpen);
+    return this.#slips.some(({ session }) => session.isOpen && (session.mistaken || session.mistake !== null));
   }
 
-  slip(kind: Slip["kind"], share: number): void {
+  /** @returns what ends it where no reply has come meanwhile */
+  slip(kind: Slip["kind"], share: number): (() => void) | void {
     const sessions = [...this.#server.sessions.values()].filter(({ mistake }) => mistake === null);
     const session = sessions[Math.floor(share * sessions.length)];
     if (session === undefined) return;
@@ -58,6 +59,9 @@ export class OrderRule {
     this.#stage.tell(`     connection ${session.id}: the next reply comes ${kind}`);
     const never = { at: null, endedAt: Infinity, suspectAt: Infinity, wrong: 0 };
     this.#slips.push({ session, kind, ...never });
+    return () => {
+      session.mistake = null;
+    };
   }
 
   executed(session: Session, token: string | undefined): void {

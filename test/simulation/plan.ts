@@ -38,7 +38,7 @@ const FAULT_WEIGHTS = {
   crash: 2,
   loading: 2,
   full: 2,
-  push: 2,
+  invalidate: 2,
   twice: 0,
   never: 0,
 } as const;
@@ -125,10 +125,12 @@ function withServiceTime(plan: Plan, length: number, operations: number): Plan {
   const shorter = random.between(500, 2000) / length;
   const isCalm = random.chance(0.5);
   const busy = random.between(0.2, 4);
-  const inTime = plan.steps.map((step) => ({ ...step, at: step.at * shorter }));
+  // A program that computes for seconds has all its commands of that time at once: none of that is the server's.
+  const steps = plan.steps.filter(({ kind }) => kind !== "stall");
+  const inTime = steps.map((step) => ({ ...step, at: step.at * shorter }));
   return {
     ...plan,
-    steps: isCalm ? inTime.filter(({ kind }) => !isFault(kind) && kind !== "stall") : inTime,
+    steps: isCalm ? inTime.filter(({ kind }) => !isFault(kind)) : inTime,
     calmAt: length * shorter + LONGEST_FAULT,
     closing: plan.closing === null ? null : { ...plan.closing, at: plan.closing.at * shorter },
     // An operation is two or three commands. A handshake of three must fit into its time though others are served as well.

@@ -93,6 +93,7 @@ export class Player implements Caller {
       await timeline.run(Math.max(this.stage.now, this.trouble.end));
       if (closing === null) {
         // A server that has still to do what nobody waits for any more is not at the client's disposal.
+        if (this.plan.serviceTime > 0) await timeline.run(this.stage.now + 100);
         await timeline.run(this.stage.now + 60_000, () => this.server.busySince === null);
         await this.#recover();
         await this.#publishToAll();
@@ -165,8 +166,8 @@ export class Player implements Caller {
     const { connectTimeout = 0, socketTimeout = 0, maxConnections = 1, commandTimeout = 0 } = options;
     // With one connection shared commands wait for whoever has it: at most a blocking pop to its end.
     const busy = maxConnections === 1 ? 1000 + socketTimeout + commandTimeout : 0;
-    // A dead link is noticed by its silence.
-    const silence = this.stage.dead.size > 0 ? socketTimeout : 0;
+    // A dead link is noticed by its silence, and so is a reply that never comes.
+    const silence = this.stage.dead.size > 0 || this.order.lasts ? socketTimeout : 0;
     const bound = Math.ceil((options.reconnect?.maxDelay ?? 0) + connectTimeout + busy + silence + 100);
     const deadline = this.stage.now + bound;
     let latest = "";

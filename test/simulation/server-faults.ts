@@ -43,7 +43,7 @@ export const SERVER_FAULTS: Readonly<Record<Exclude<FaultKind, LinkFault>, Fault
       server.refusal = null;
     };
   },
-  push: ({ server }) => {
+  invalidate: ({ server }) => {
     for (const session of server.sessions.values()) {
       if (session.protocol !== 3) continue; // RESP2 has none
       session.push(["invalidate", ["somebody's key"]]);
