@@ -19,7 +19,11 @@ export interface Redirect {
 
 /** The cluster, as its redirects see it. */
 export interface RedirectTarget {
-  /** Makes the address of a redirect absolute; `node` has given it. */
+  /**
+   * Makes the address of a redirect absolute; `node` has given it.
+   *
+   * @throws whatever `natMap` throws, which is the user's; OptionsError for what is no address
+   */
   locate(host: string, port: string, node: string | undefined): TcpEndpoint | null;
   /** The slot belongs to another node now. */
   moved(slot: number, endpoint: TcpEndpoint): void;
@@ -29,12 +33,19 @@ export interface RedirectTarget {
   executeOn(endpoint: TcpEndpoint, request: Request): void;
 }
 
-/** Reads MOVED and ASK; null for every other error. */
+/** Reads MOVED and ASK; null for every other error, and where they lead nowhere: then the error's cause tells why. */
 export function redirectOf(error: RedisError, target: Pick<RedirectTarget, "locate">): Redirect | null {
   if (!(error instanceof ServerError) || (error.code !== "MOVED" && error.code !== "ASK")) return null;
   const parts = /^(?:MOVED|ASK) (\d{1,5}) (.*):(\d{1,5})$/.exec(error.message);
   if (parts === null) return null;
-  const endpoint = target.locate(parts[2] as string, parts[3] as string, error.node);
+  let endpoint: TcpEndpoint | null;
+  try {
+    endpoint = target.locate(parts[2] as string, parts[3] as string, error.node);
+  } catch (cause) {
+    // A reply is being read, and what is thrown now would end the connection for everybody on it.
+    error.cause = cause;
+    return null;
+  }
   return endpoint === null ? null : { kind: error.code, slot: Number(parts[1]), endpoint };
 }
 
@@ -57,7 +68,7 @@ export class Redirector implements RetryPolicy {
     request.precede(null);
     const redirect = redirectOf(error, this.#target);
     if (redirect !== null) return this.#follow(request, error, redirect);
-    if (error instanceof ServerError && TELLING.has(error.code)) this.#target.suspect();
+    if (error instanceof ServerError && (error.code === "MOVED" || TELLING.has(error.code))) this.#target.suspect();
     if (isUnreachable(error) && this.#rules !== null) return this.#elsewhere(request);
     return this.#rules !== null && this.#rules.takeOver(request, error);
   }
