@@ -31,3 +31,17 @@ for (const { what, place, natMap } of [
 function refusing({ host }: { host: string }): undefined {
   if (host === "10.0.0.9") throw new Error("natMap says no");
 }
+
+test("a command for all nodes is repeated on the replicas that are loading, and nowhere else", async () => {
+  const loading = (): string => "-LOADING Redis is loading the dataset in memory\r\n";
+  await using shard = await startScriptedShard(() => "$1\r\n1\r\n", loading, loading);
+  await using redis = Redis.cluster(shard.seeds, { commandTimeout: 800 });
+  await assert.rejects(redis.call("SCRIPT", "LOAD", "return 1"), {
+    code: "LOADING",
+    outcome: "unknown",
+    message: /1 of its parts were applied/,
+  });
+  const [primary] = shard.nodes;
+  assert.equal(primary?.received.filter(({ command }) => command[0] === "SCRIPT").length, 1);
+  assert.ok(shard.count("SCRIPT") < 60, `${shard.count("SCRIPT")} times`);
+});

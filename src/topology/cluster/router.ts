@@ -7,6 +7,7 @@ import { slotOf } from "../../commands/slot.ts";
 import type { Arg } from "../../commands/spec.ts";
 import { commandSpec } from "../../commands/table.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
+import { nodeLeft } from "../../pool/refusals.ts";
 import type { ReplicaSet } from "../read-choice.ts";
 import { scanStep } from "./scan.ts";
 import { join, shareOf, splitBySlot, type Share } from "./spread.ts";
@@ -19,6 +20,8 @@ export interface RouterTarget {
   readonly shards: readonly ReplicaSet[];
   /** The first slot of each of them. */
   readonly firstSlots: readonly number[];
+  /** The pools by their node's name. */
+  readonly pools: ReadonlyMap<string, NodePool>;
   /** A primary for what any node can do; null while none is known. */
   any(): NodePool | null;
   /** Whether reads may leave the primary. */
@@ -40,6 +43,8 @@ export class Router {
   readonly #target: RouterTarget;
   /** Parts of a command for several nodes: the slot that stands for each one's shard, also when it is sent again. */
   readonly #pins = new WeakMap<Request, number>();
+  /** Those that are for one replica, whoever owns the slots. */
+  readonly #replicas = new WeakMap<Request, NodePool>();
 
   constructor(target: RouterTarget) {
     this.#target = target;
@@ -49,6 +54,8 @@ export class Router {
   route(request: Request): void {
     const pin = this.#pins.get(request);
     if (pin !== undefined) return this.#toSlot(request, pin);
+    const replica = this.#replicas.get(request);
+    if (replica !== undefined) return this.#toReplica(request, replica);
     if (request.parts !== null && request.spec.name === "PIPELINE") return this.#pipeline(request, request.parts);
     let place: Place;
     try {
@@ -66,6 +73,13 @@ export class Router {
     const shard = this.#target.shardOf(slot);
     if (shard === null) this.#target.hold(request);
     else void this.#readerOr(shard, request).execute(request);
+  }
+
+  /** The same node again, or a part that is sent again would become a whole, with parts for all nodes. */
+  #toReplica(request: Request, { options }: NodePool): void {
+    const pool = this.#target.pools.get(options.node);
+    if (pool === undefined) request.reject(nodeLeft(request.spec.name, options));
+    else void pool.execute(request);
   }
 
   /** A scan stays with the primary: its cursor means nothing to a replica. */
@@ -112,7 +126,7 @@ export class Router {
     };
     for (const [index, shard] of shards.entries()) {
       add((request) => this.executeAt(firstSlots[index] as number, request));
-      if (replicasToo) for (const replica of shard.replicas) add((request) => replica.execute(request));
+      if (replicasToo) for (const replica of shard.replicas) add((request) => this.#executeOn(replica, request));
     }
     return join(whole, shares, sent);
   }
@@ -120,6 +134,11 @@ export class Router {
   /** Runs a request on whoever owns a slot, also when it is sent again. */
   executeAt(slot: number, request: Request): Promise<unknown> {
     this.#pins.set(request, slot);
+    return this.#target.execute(request);
+  }
+
+  #executeOn(replica: NodePool, request: Request): Promise<unknown> {
+    this.#replicas.set(request, replica);
     return this.#target.execute(request);
   }
 
