@@ -12,6 +12,9 @@ const TRY_PERIOD = 1000;
 /** What the latest measurement counts for. */
 const WEIGHT = 0.3;
 
+/** What a server says that cannot serve at the moment. */
+export const BUSY: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN"]);
+
 /** A primary and its replicas, and who of them reads. */
 export class ReplicaSet {
   readonly primary: NodePool;
@@ -27,8 +30,12 @@ export class ReplicaSet {
     this.#choice = choice;
   }
 
-  /** The pool for a read, the same for one turn of the event loop: to change with every command would end the batching. */
-  reader(): NodePool {
+  /**
+   * The pool for a read, the same for one turn of the event loop: to change with every command would end the batching. null where it
+   * must be a replica's, and there is none.
+   */
+  reader(): NodePool | null {
+    if (this.replicas.length === 0 && this.#choice.readFrom === "replica") return null;
     const now = this.#choice.clock.coarseNow();
     if (this.#picked === null || now !== this.#pickedAt) {
       this.#pickedAt = now;

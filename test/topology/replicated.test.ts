@@ -4,7 +4,7 @@ import { rows } from "../../src/commands/table.generated.ts";
 import { commandSpec } from "../../src/commands/table.ts";
 import { ConnectionPool, OptionsError, Redis, ServerError, type ReadFrom, type RedisOptions } from "../../src/index.ts";
 import { startFaultProxy, startServer, type TestServer } from "../../src/testing/index.ts";
-import { isReadable } from "../../src/topology/replicated/readable.ts";
+import { isReadable } from "../../src/topology/readable.ts";
 import { connectRaw, type RawClient } from "../support/raw-client.ts";
 import { until } from "../support/wait.ts";
 

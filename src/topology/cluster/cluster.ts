@@ -11,7 +11,8 @@ import type { Arg } from "../../commands/spec.ts";
 import type { LeaseLimits } from "../../pool/lease.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
 import { NodePools, reachableFirst } from "../node-pools.ts";
-import { ReadChoice, type ReplicaSet } from "../read-choice.ts";
+import { BUSY, ReadChoice, type ReplicaSet } from "../read-choice.ts";
+import { isReadable } from "../readable.ts";
 import { Refresher } from "../refresher.ts";
 import { hasChangedNothing, isUnreachable, RetryQueue } from "../retry.ts";
 import type { ScanSource, Topology } from "../topology.ts";
@@ -66,8 +67,9 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     const { onlyKey } = request.spec;
     const key = onlyKey === -1 ? undefined : request.args[onlyKey];
     const shard = key === undefined ? null : this.#table.at(slotOf(key));
-    if (shard === null) this.#slowly(request, key);
-    else void (this.spreadsReads && request.effect === "read" ? shard.reader() : shard.primary).execute(request);
+    const pool = shard === null ? null : this.spreadsReads && isReadable(request) ? shard.reader() : shard.primary;
+    if (pool === null) this.#slowly(request, key);
+    else void pool.execute(request);
     return promise;
   }
 
@@ -138,6 +140,12 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     this.#refresher.want();
   }
 
+  learn(error: ServerError): void {
+    const pool = this.#pools.byNode.get(error.node ?? "");
+    if (pool !== undefined && BUSY.has(error.code)) this.#choice.avoid(pool);
+    this.suspect();
+  }
+
   learnFrom(error: unknown): boolean {
     if (!(error instanceof ServerError)) {
       if (!(error instanceof ConnectionLostError)) return isUnreachable(error);
@@ -146,7 +154,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     }
     const redirect = redirectOf(error, this);
     if (redirect?.kind === "MOVED") this.moved(redirect.slot, redirect.endpoint);
-    else this.suspect();
+    else this.learn(error);
     return redirect !== null || TELLING.has(error.code);
   }
 
@@ -216,7 +224,8 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     const tried = this.#options.seeds.map((seed) => this.#pools.byNode.get(nodeOf(seed))?.lastError ?? null);
     const last = this.#lastError ?? tried.find((each) => each !== null);
     const error = last instanceof Error ? `: ${last.message}` : "";
-    if (this.#table.shards.length > 0) return `no node of the cluster serves its slot${error}`;
+    const replica = this.#choice.readFrom === "replica" ? ", or there is no replica to read from" : "";
+    if (this.#table.shards.length > 0) return `no node of the cluster serves its slot${replica}${error}`;
     return `none of the ${seeds.length} given node(s) has told the map of the cluster${error}`;
   }
 

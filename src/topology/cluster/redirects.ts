@@ -27,6 +27,8 @@ export interface RedirectTarget {
   locate(host: string, port: string, node: string | undefined): TcpEndpoint | null;
   /** The slot belongs to another node now. */
   moved(slot: number, endpoint: TcpEndpoint): void;
+  /** Learns what a node says of its state: its part of the cluster is not as the slot map has it. */
+  learn(error: ServerError): void;
   /** Something has changed that the slot map may not know. */
   suspect(): void;
   /** Runs a request on one node. */
@@ -68,7 +70,7 @@ export class Redirector implements RetryPolicy {
     request.precede(null);
     const redirect = redirectOf(error, this.#target);
     if (redirect !== null) return this.#follow(request, error, redirect);
-    if (error instanceof ServerError && (error.code === "MOVED" || TELLING.has(error.code))) this.#target.suspect();
+    if (error instanceof ServerError && (error.code === "MOVED" || TELLING.has(error.code))) this.#target.learn(error);
     if (isUnreachable(error) && this.#rules !== null) return this.#elsewhere(request);
     return this.#rules !== null && this.#rules.takeOver(request, error);
   }

@@ -9,6 +9,7 @@ import { commandSpec } from "../../commands/table.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
 import { nodeLeft } from "../../pool/refusals.ts";
 import type { ReplicaSet } from "../read-choice.ts";
+import { isReadable } from "../readable.ts";
 import { scanStep } from "./scan.ts";
 import { join, shareOf, splitBySlot, type Share } from "./spread.ts";
 
@@ -71,8 +72,9 @@ export class Router {
 
   #toSlot(request: Request, slot: number): void {
     const shard = this.#target.shardOf(slot);
-    if (shard === null) this.#target.hold(request);
-    else void this.#readerOr(shard, request).execute(request);
+    const pool = shard === null ? null : this.#poolIn(shard, request);
+    if (pool === null) this.#target.hold(request);
+    else void pool.execute(request);
   }
 
   /** The same node again, or a part that is sent again would become a whole, with parts for all nodes. */
@@ -82,9 +84,9 @@ export class Router {
     else void pool.execute(request);
   }
 
-  /** A scan stays with the primary: its cursor means nothing to a replica. */
-  #readerOr(shard: ReplicaSet, { effect, spec }: Request): NodePool {
-    return this.#target.spreadsReads && effect === "read" && spec.name !== "SCAN" ? shard.reader() : shard.primary;
+  /** null where it waits for a replica to read from. */
+  #poolIn(shard: ReplicaSet, request: Request): NodePool | null {
+    return this.#target.spreadsReads && isReadable(request) ? shard.reader() : shard.primary;
   }
 
   #anywhere(request: Request): void {
@@ -194,8 +196,7 @@ export class Router {
     if (place === APART) return undefined;
     if (place === ANYWHERE) return this.#target.any();
     const shard = this.#target.shardOf(place);
-    if (shard === null) return null;
-    return this.#readerOr(shard, part);
+    return shard === null ? null : this.#poolIn(shard, part);
   }
 
   async #runPipeline(

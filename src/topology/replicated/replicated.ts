@@ -18,11 +18,11 @@ import type { NodePool } from "../../pool/node-pool.ts";
 import { DemotionNotice } from "../demotion.ts";
 import type { Discovery, Members } from "../discovery.ts";
 import { NodePools } from "../node-pools.ts";
-import { ReadChoice, ReplicaSet } from "../read-choice.ts";
+import { BUSY, ReadChoice, ReplicaSet } from "../read-choice.ts";
+import { isReadable } from "../readable.ts";
 import { hasChangedNothing, isUnreachable, RetryQueue } from "../retry.ts";
 import { everything, type ScanSource, type Topology } from "../topology.ts";
 import { WaitingRoom } from "../waiting-room.ts";
-import { isReadable } from "./readable.ts";
 import { isDemotion, ReplicaRules, type RulesTarget } from "./rules.ts";
 
 /** What a primary with its replicas is made of. */
@@ -37,9 +37,6 @@ export interface ReplicatedParts {
 
 /** So often a scan begins again because the primary has changed in the middle of it. */
 const SCANS = 5;
-
-/** What a server says that cannot serve at the moment. */
-const BUSY: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN"]);
 
 /** One primary and its replicas: writes go to the primary, reads where `readFrom` says. */
 export class Replicated implements Topology, Members, RulesTarget {
@@ -86,14 +83,10 @@ export class Replicated implements Topology, Members, RulesTarget {
     const promise = request.promise ?? request.start();
     if (request.isOver) return promise;
     const set = this.#set;
-    const pool = set === null ? null : this.#spreadsReads && isReadable(request) ? this.#reader(set) : set.primary;
+    const pool = set === null ? null : this.#spreadsReads && isReadable(request) ? set.reader() : set.primary;
     if (pool === null || pool === this.#doubted) this.#hold(request);
     else void pool.execute(request);
     return promise;
-  }
-
-  #reader(set: ReplicaSet): NodePool | null {
-    return this.#choice.readFrom === "replica" && set.replicas.length === 0 ? null : set.reader();
   }
 
   #hold(request: Request): void {

@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Redis } from "../../src/index.ts";
+import { startScriptedShard } from "./scripted-cluster.ts";
+
+/** Replies that fit, whatever they say. */
+function answer(name: string): string {
+  if (name === "DBSIZE") return ":0\r\n";
+  if (name === "EXEC") return "*1\r\n$1\r\n1\r\n";
+  return ["KEYS", "BITFIELD", "SORT", "GEORADIUS"].includes(name) ? "*0\r\n" : "$1\r\n1\r\n";
+}
+
+test("in a cluster, too, a replica gets what reads keys and no more", async () => {
+  await using shard = await startScriptedShard(answer, answer);
+  await using redis = Redis.cluster(shard.seeds, { readFrom: "replica" });
+  await redis.get("a");
+  await redis.pipeline().strlen("a").set("a", "2").exec();
+  await redis.dbsize();
+  await redis.keys("*");
+  await redis.multi().exists("a").exec();
+  await redis.call("GETEX", "a");
+  await redis.call("BITFIELD", "a", "GET", "u8", 0);
+  await redis.call("SORT", "a");
+  await redis.call("GEORADIUS", "a", 0, 0, 1, "km");
+  const [, replica] = shard.nodes;
+  const read = replica?.received.map(({ command }) => command[0]) ?? [];
+  assert.deepEqual(
+    read.filter((name) => !["HELLO", "CLIENT", "READONLY", "CLUSTER"].includes(name ?? "")),
+    ["GET", "STRLEN"],
+  );
+});
+
+for (const state of ["LOADING", "MASTERDOWN"]) {
+  test(`a replica of a cluster that says ${state} is not asked for a while: reads go elsewhere`, async () => {
+    await using shard = await startScriptedShard(answer, () => `-${state} not now\r\n`);
+    await using redis = Redis.cluster(shard.seeds, { readFrom: "preferReplica", commandTimeout: 1000 });
+    for (let round = 0; round < 10; round++) assert.equal(await redis.get("a"), "1");
+    const [, replica] = shard.nodes;
+    assert.equal(replica?.received.filter(({ command }) => command[0] === "GET").length, 1);
+  });
+}
+
+test("with readFrom: replica, reads of a shard without a replica wait for one", async () => {
+  await using shard = await startScriptedShard(answer);
+  await using redis = Redis.cluster(shard.seeds, { readFrom: "replica", commandTimeout: 700 });
+  assert.equal(await redis.getset("a", "1"), "1");
+  for (const read of [() => redis.get("a"), () => redis.mget("a", "b"), () => redis.pipeline().get("a").exec()]) {
+    await assert.rejects(read(), {
+      code: "ERR_COMMAND_TIMEOUT",
+      outcome: "not-sent",
+      message: /there is no replica to read from/,
+    });
+  }
+});
