@@ -63,12 +63,14 @@ async function view(target: LookTarget, pool: NodePool): Promise<SlotMap> {
   const { endpoint, tls } = pool.options;
   const locate = locator(endpoint as TcpEndpoint, target.translate);
   try {
-    return slotMapOf(readShards(await ask(target.clock, pool, "SHARDS"), locate, tls !== null));
+    const map = slotMapOf(readShards(await ask(target.clock, pool, "SHARDS"), locate, tls !== null));
+    // Redis 7.2 tells no slots of a shard whose former primary has failed.
+    if (!map.owners.includes(-1)) return map;
   } catch (error) {
     if (!(error instanceof ServerError) || !/unknown|syntax|wrong number/i.test(error.message))
       throw named(error, pool);
-    return slotMapOf(readSlots(await ask(target.clock, pool, "SLOTS"), locate));
   }
+  return slotMapOf(readSlots(await ask(target.clock, pool, "SLOTS"), locate));
 }
 
 function ask(clock: Clock, pool: NodePool, what: "SHARDS" | "SLOTS"): Promise<unknown> {

@@ -16,7 +16,7 @@ export type Locate = (host: Reply | undefined, port: Reply | undefined) => TcpEn
 
 /**
  * Reads CLUSTER SHARDS. Shards without a slot, and nodes that have failed, are left out; a primary that has failed stays until another
- * one has its slots.
+ * one has its slots, and is still told as a primary then, before the other one as a rule.
  */
 export function readShards(reply: unknown, locate: Locate, secure: boolean): Shard[] {
   const portField = secure ? "tls-port" : "port";
@@ -25,6 +25,7 @@ export function readShards(reply: unknown, locate: Locate, secure: boolean): Sha
     const ranges = listOf(fieldOf(shard, "slots")).map(Number);
     if (ranges.length === 0) continue;
     let primary: TcpEndpoint | null = null;
+    let failed: TcpEndpoint | null = null;
     const replicas: TcpEndpoint[] = [];
     for (const node of listOf(fieldOf(shard, "nodes"))) {
       const place = locate(
@@ -32,9 +33,13 @@ export function readShards(reply: unknown, locate: Locate, secure: boolean): Sha
         fieldOf(node, portField) ?? fieldOf(node, "port"),
       );
       if (place === null) continue;
-      if (fieldOf(node, "role") === "master") primary ??= place;
-      else if (!String(fieldOf(node, "health")).startsWith("fail")) replicas.push(place);
+      const hasFailed = String(fieldOf(node, "health")).startsWith("fail");
+      if (fieldOf(node, "role") !== "master") {
+        if (!hasFailed) replicas.push(place);
+      } else if (hasFailed) failed ??= place;
+      else primary ??= place;
     }
+    primary ??= failed;
     if (primary !== null) shards.push({ primary, replicas, ranges });
   }
   return shards;
