@@ -1,4 +1,5 @@
 import type { Clock } from "../base/clock.ts";
+import { ConnectionLostError } from "../base/errors.ts";
 import { buildCall } from "../commands/call.ts";
 import { attachCommands } from "../commands/methods.ts";
 import { validateDuration, validateSignal } from "../base/validate.ts";
@@ -109,10 +110,23 @@ export async function leaseOn(
 ): Promise<Lease> {
   const timeout = asked.timeout === undefined ? options.acquireTimeout : validateDuration("timeout", asked.timeout);
   const signal = asked.signal === undefined ? settings.signal : validateSignal("signal", asked.signal);
-  const limits = { timeout, signal, role: "leased" } as const;
-  const begin = clock.now();
-  const pool = await topology.poolFor(keys, limits);
-  const left = Math.max(0, timeout - (clock.now() - begin));
   const own = { ...settings, policy: topology.observer };
-  return pool.lease({ ...limits, timeout: left }, (lease) => Lease.of(lease, own, clock));
+  const until = clock.now() + timeout;
+  let left = timeout;
+  for (;;) {
+    const limits = { timeout: left, signal, role: "leased" } as const;
+    const pool = await topology.poolFor(keys, limits);
+    left = Math.max(0, Math.ceil(until - clock.now()));
+    try {
+      return await pool.lease({ ...limits, timeout: left }, (lease) => Lease.of(lease, own, clock));
+    } catch (error) {
+      left = until - clock.now();
+      // Another node has taken over while it waited: by now the topology names that one, or waits until it knows it.
+      if (!isReplaced(error) || left <= 0) throw error;
+    }
+  }
+}
+
+function isReplaced(error: unknown): boolean {
+  return error instanceof ConnectionLostError && error.outcome === "not-sent" && error.reason === "replaced";
 }
