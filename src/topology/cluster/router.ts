@@ -246,12 +246,11 @@ export class Router {
 
   /** A part that its node has sent elsewhere goes there by itself. */
   #followed(part: Request, result: unknown, whole: Request): unknown {
-    const { policy } = whole;
     // Where its batch was routed anew it has gone by itself already, and this is what came of it.
     if (part.isOver) return result;
-    if (policy === null || !(result instanceof RedisError) || !mayBeElsewhere(result)) return result;
+    if (whole.policy === null || !(result instanceof RedisError) || !mayBeElsewhere(result)) return result;
     const promise = part.inherit(whole).start();
-    if (!policy.takeOver(part, result)) part.reject(result);
+    part.fail(result);
     return promise.catch((error: unknown) => error);
   }
 }
