@@ -168,8 +168,9 @@ export class Router {
   #pipeline(whole: Request, parts: readonly Request[]): void {
     const groups = new Map<NodePool, number[]>();
     const apart: number[] = [];
+    let latest: NodePool | null = null;
     for (const [index, part] of parts.entries()) {
-      const pool = this.#poolOf(part);
+      const pool = this.#poolOf(part, latest);
       if (pool === undefined) {
         apart.push(index);
         continue;
@@ -178,6 +179,7 @@ export class Router {
         this.#target.hold(whole);
         return;
       }
+      if (!isReadable(part)) latest = pool;
       const group = groups.get(pool);
       if (group === undefined) groups.set(pool, [index]);
       else group.push(index);
@@ -185,8 +187,12 @@ export class Router {
     whole.follow(this.#runPipeline(whole, parts, groups, apart));
   }
 
-  /** @returns undefined for a part that goes by itself, null while its node is not known */
-  #poolOf(part: Request): NodePool | null | undefined {
+  /**
+   * What any node can do goes with the command before it, for a WAIT tells of the writes on its own connection.
+   *
+   * @returns undefined for a part that goes by itself, null while its node is not known
+   */
+  #poolOf(part: Request, latest: NodePool | null): NodePool | null | undefined {
     let place: Place;
     try {
       place = placeOf(part);
@@ -194,7 +200,7 @@ export class Router {
       return undefined;
     }
     if (place === APART) return undefined;
-    if (place === ANYWHERE) return this.#target.any();
+    if (place === ANYWHERE) return latest ?? this.#target.any();
     const shard = this.#target.shardOf(place);
     return shard === null ? null : this.#poolIn(shard, part);
   }
