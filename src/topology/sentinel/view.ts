@@ -1,5 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { RedisError, ServerError } from "../../base/errors.ts";
+import { resolveAddress } from "../../base/addresses.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import { buildCall } from "../../commands/call.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
@@ -73,10 +74,14 @@ function endpointsOf(records: readonly ReadonlyMap<string, string>[]): TcpEndpoi
     .sort((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
 }
 
+/** null for what is no address: one that is wrong must not make the others useless. */
 function endpointOf(host: unknown, port: unknown): TcpEndpoint | null {
-  const number = Number(port);
-  const isAddress = typeof host === "string" && host !== "" && number > 0 && number <= 65_535;
-  return isAddress ? { host, port: number } : null;
+  if (host === undefined || host === null) return null;
+  try {
+    return resolveAddress({ host, port: Number(port) }, 0);
+  } catch {
+    return null;
+  }
 }
 
 function valueOf(result: PromiseSettledResult<unknown> | undefined): unknown {
