@@ -165,9 +165,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   locate(host: string, port: string, node: string | undefined): TcpEndpoint | null {
     const asked = node === undefined ? undefined : this.#pools.byNode.get(node);
     const endpoint = (asked?.options.endpoint ?? this.#options.seeds[0]) as TcpEndpoint;
-    const place = locator(endpoint, this.translate)(host, port);
-    if (place !== null) this.#options.nodeOptions(place); // refuses what is no address
-    return place;
+    return locator(endpoint, this.translate)(host, port);
   }
 
   translate = (told: TcpEndpoint): TcpEndpoint => this.#options.translate(told);

@@ -22,7 +22,7 @@ export interface RedirectTarget {
   /**
    * Makes the address of a redirect absolute; `node` has given it.
    *
-   * @throws whatever `natMap` throws, which is the user's; OptionsError for what is no address
+   * @throws whatever `natMap` throws, which is the user's
    */
   locate(host: string, port: string, node: string | undefined): TcpEndpoint | null;
   /** The slot belongs to another node now. */

@@ -1,4 +1,4 @@
-import { nodeOf } from "../../base/addresses.ts";
+import { nodeOf, resolveAddress } from "../../base/addresses.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import { SLOTS } from "../../commands/slot.ts";
 import type { Reply, ReplyMap } from "../../protocol/reply.ts";
@@ -72,8 +72,18 @@ export function locator(asked: TcpEndpoint, translate: (told: TcpEndpoint) => Tc
     // The name of a node that has none to tell.
     if (host === "?") return null;
     const text = host === null || host === undefined || host === "" ? asked.host : String(host);
-    return translate({ host: text, port: number });
+    const told = addressOf(text, number);
+    return told === null ? null : translate(told);
   };
+}
+
+/** null for what is no address: one that is wrong must not make the whole map useless. */
+function addressOf(host: string, port: number): TcpEndpoint | null {
+  try {
+    return resolveAddress({ host, port }, port);
+  } catch {
+    return null;
+  }
 }
 
 function listOf(reply: unknown): readonly Reply[] {
