@@ -1,24 +1,27 @@
 import type { Clock } from "../base/clock.ts";
 import { ClosedError, CommandTimeoutError, QueueFullError, withoutStack } from "../base/errors.ts";
+import type { ResolvedOptions } from "../base/options.ts";
 import { tickerOf, type Ticking } from "../base/ticker.ts";
 import type { Request } from "../commands/request.ts";
 import { CommandQueue } from "../connection/command-queue.ts";
 
+type Limits = Pick<ResolvedOptions, "maxInFlight" | "maxQueuedBytes">;
+
 /** Requests for which there is no node yet, each until its deadline. Bounded, for the topology may stay unknown. */
 export class WaitingRoom implements Ticking {
   readonly #clock: Clock;
-  readonly #limit: number;
+  readonly #limits: Limits;
   readonly #why: () => string;
   readonly #queue = new CommandQueue();
   #ticking = false;
 
   /**
-   * @param limit how many may wait
+   * @param limits how many may wait, and with how many bytes
    * @param why what is missing, for the errors
    */
-  constructor(clock: Clock, limit: number, why: () => string) {
+  constructor(clock: Clock, limits: Limits, why: () => string) {
     this.#clock = clock;
-    this.#limit = limit;
+    this.#limits = limits;
     this.#why = why;
   }
 
@@ -29,16 +32,25 @@ export class WaitingRoom implements Ticking {
   /** Keeps a started request until `drain`. */
   add(request: Request): void {
     if (request.isOver) return;
-    if (this.#queue.size >= this.#limit) {
+    const full = this.#limit(request);
+    if (full !== null) {
       const command = request.spec.name;
-      const message = `${command} was refused: ${this.#queue.size} commands wait already, and ${this.#why()}`;
-      request.reject(withoutStack(() => new QueueFullError("maxInFlight", message, { command })));
+      const { size, unwrittenBytes } = this.#queue;
+      const message = `${command} was refused: ${size} commands of ${unwrittenBytes} bytes wait already, and ${this.#why()}`;
+      request.reject(withoutStack(() => new QueueFullError(full, message, { command })));
       return;
     }
     this.#queue.push(request);
     if (this.#ticking) return;
     this.#ticking = true;
     tickerOf(this.#clock).add(this);
+  }
+
+  /** Which limit one more would exceed; null for none. */
+  #limit({ bytes }: Request): keyof Limits | null {
+    const { maxInFlight, maxQueuedBytes } = this.#limits;
+    if (this.#queue.size >= maxInFlight) return "maxInFlight";
+    return this.#queue.unwrittenBytes + bytes > maxQueuedBytes ? "maxQueuedBytes" : null;
   }
 
   /** Takes out all that still wait, in order. */

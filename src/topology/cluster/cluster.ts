@@ -55,7 +55,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     this.#choice = new ReadChoice(clock, readFrom, zone);
     this.spreadsReads = this.#choice.spreads;
     this.#table = new SlotTable((endpoint) => this.#poolAt(endpoint), this.#choice);
-    this.#held = new WaitingRoom(clock, maxInFlight, () => this.#missing());
+    this.#held = new WaitingRoom(clock, options.options, () => this.#missing());
     this.#redirected = new RetryQueue(clock, this, maxInFlight);
   }
 

@@ -1,4 +1,4 @@
-import type { Clock } from "../../base/clock.ts";
+import type { Clock, Timer } from "../../base/clock.ts";
 import { RedisError, ServerError } from "../../base/errors.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import { buildCall } from "../../commands/call.ts";
@@ -40,14 +40,17 @@ function several(target: LookTarget, pools: readonly NodePool[], views: SlotMap[
   return new Promise((resolve) => {
     let open = pools.length;
     let last: unknown = null;
+    let grace: Timer | null = null;
     const oneLess = (): void => {
-      if (--open === 0) resolve(last);
+      if (--open > 0) return;
+      grace?.cancel(); // a client that is closed now must not keep the process
+      resolve(last);
     };
     for (const pool of pools) {
       view(target, pool).then(
         (map) => {
           if (map.shards.length > 0) views.push(map);
-          if (views.length === 1) target.clock.schedule(() => resolve(last), GRACE, true);
+          if (views.length > 0) grace ??= target.clock.schedule(() => resolve(last), GRACE, true);
           oneLess();
         },
         (error: unknown) => {

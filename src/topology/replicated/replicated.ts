@@ -70,7 +70,7 @@ export class Replicated implements Topology, Members, RulesTarget {
     });
     this.#choice = new ReadChoice(clock, readFrom, zone);
     this.#spreadsReads = this.#choice.spreads;
-    this.#held = new WaitingRoom(clock, maxInFlight, () => this.#missing());
+    this.#held = new WaitingRoom(clock, options, () => this.#missing());
     this.#sentOn = new RetryQueue(clock, this, maxInFlight);
     this.#discovery = discover === null ? null : discover(this);
     const observer: RetryPolicy = { takeOver: (_request, error) => this.learnFrom(error) && false };
