@@ -27,8 +27,8 @@ export interface Members {
 export interface Discovery {
   /** Looks soon, because something may have changed. */
   suspect(): void;
-  /** Looks as soon as it may, and waits for that. */
-  soon(): Promise<void>;
+  /** Looks as soon as it may, and waits for that, until the given time at the latest, ms on the clock. */
+  soon(until: number, signal: AbortSignal | null): Promise<void>;
   /** Why no primary is known, for errors. */
   readonly missing: string;
   /** Why none can be found however long one waits; null when that is not so. */

@@ -1,4 +1,5 @@
-import { sleep, type Clock, type Timer } from "../base/clock.ts";
+import { ignoreAbort, onAbort, type AbortListener } from "../base/abort.ts";
+import { MAX_DURATION, type Clock, type Timer } from "../base/clock.ts";
 
 /** Shortest pause between two looks, ms: a storm of redirects causes one. */
 const LEAST_PAUSE = 500;
@@ -21,6 +22,8 @@ export class Refresher {
   #wanted = false;
   #running: Promise<void> | null = null;
   #stopped = false;
+  /** Those who wait for the next look. */
+  readonly #waiting = new Set<AbortListener>();
   /** How often it has looked. */
   looks = 0;
 
@@ -53,16 +56,40 @@ export class Refresher {
     return this.#running;
   }
 
-  /** Looks as soon as it may, and waits for that; keeps the process until then. */
-  async soon(): Promise<void> {
-    if (this.#running === null) await sleep(this.#clock, Math.max(0, this.#endedAt + LEAST_PAUSE - this.#clock.now()));
-    await this.now();
+  /**
+   * Looks as soon as it may, and waits for that; keeps the process until then.
+   *
+   * @param until the latest end of the wait, ms on the clock
+   */
+  soon(until: number, signal: AbortSignal | null): Promise<void> {
+    if (this.#stopped) return Promise.resolve();
+    const now = this.#clock.now();
+    return new Promise((resolve) => {
+      const listener: AbortListener = {
+        handleEvent: () => {
+          begin?.cancel();
+          limit.cancel();
+          this.#waiting.delete(listener);
+          if (signal !== null) ignoreAbort(signal, listener);
+          resolve();
+        },
+      };
+      const end = (): void => listener.handleEvent();
+      const look = (): void => void this.now().then(end);
+      const pause = Math.max(0, this.#endedAt + LEAST_PAUSE - now);
+      const begin = this.#running === null ? this.#clock.schedule(look, pause, true) : null;
+      const limit = this.#clock.schedule(end, Math.min(Math.max(0, until - now), MAX_DURATION), true);
+      this.#waiting.add(listener);
+      if (signal !== null) onAbort(signal, listener);
+      if (begin === null) look();
+    });
   }
 
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
     this.#timer = null;
+    for (const listener of this.#waiting) listener.handleEvent();
   }
 
   async #run(): Promise<void> {

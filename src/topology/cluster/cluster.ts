@@ -41,6 +41,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   readonly #held: WaitingRoom;
   readonly #redirected: RetryQueue;
   readonly #listeners = new Set<() => void>();
+  readonly #stopping = new AbortController();
   #any: NodePool | null = null;
   #lastError: unknown = null;
   #closed = false;
@@ -109,6 +110,11 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
 
   get firstSlots(): readonly number[] {
     return this.#table.firstSlots;
+  }
+
+  /** Ends the look that goes on. */
+  get stopping(): AbortSignal {
+    return this.#stopping.signal;
   }
 
   /** How often the cluster was looked at. */
@@ -243,7 +249,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
           limits.timeout,
           `no node was found within ${limits.timeout} ms: ${this.#missing()}`,
         );
-      await this.#refresher.soon();
+      await this.#refresher.soon(until, limits.signal);
     }
   }
 
@@ -285,6 +291,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   #stop(): void {
     this.#closed = true;
     this.#refresher.stop();
+    this.#stopping.abort("the client was closed");
     this.#choice.stop();
     this.#held.close("its node");
   }

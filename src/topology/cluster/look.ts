@@ -13,6 +13,8 @@ const GRACE = 100;
 /** The cluster, as a look at it needs it. */
 export interface LookTarget {
   readonly clock: Clock;
+  /** Ends the look: nobody waits for it any more. */
+  readonly stopping: AbortSignal;
   /** The nodes to ask, the most promising first. */
   candidates(): readonly NodePool[];
   readonly translate: (told: TcpEndpoint) => TcpEndpoint;
@@ -66,20 +68,21 @@ async function view(target: LookTarget, pool: NodePool): Promise<SlotMap> {
   const { endpoint, tls } = pool.options;
   const locate = locator(endpoint as TcpEndpoint, target.translate);
   try {
-    const map = slotMapOf(readShards(await ask(target.clock, pool, "SHARDS"), locate, tls !== null));
+    const map = slotMapOf(readShards(await ask(target, pool, "SHARDS"), locate, tls !== null));
     // Redis 7.2 tells no slots of a shard whose former primary has failed.
     if (!map.owners.includes(-1)) return map;
   } catch (error) {
     if (!(error instanceof ServerError) || !/unknown|syntax|wrong number/i.test(error.message))
       throw named(error, pool);
   }
-  return slotMapOf(readSlots(await ask(target.clock, pool, "SLOTS"), locate));
+  return slotMapOf(readSlots(await ask(target, pool, "SLOTS"), locate));
 }
 
-function ask(clock: Clock, pool: NodePool, what: "SHARDS" | "SLOTS"): Promise<unknown> {
+function ask({ clock, stopping }: LookTarget, pool: NodePool, what: "SHARDS" | "SLOTS"): Promise<unknown> {
   const request = buildCall("CLUSTER", [what]);
   request.timeout = pool.options.connectTimeout;
   request.deadline = clock.now() + request.timeout;
+  request.signal = stopping;
   return pool.execute(request);
 }
 

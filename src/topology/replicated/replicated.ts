@@ -258,7 +258,7 @@ export class Replicated implements Topology, Members, RulesTarget {
       limits.signal?.throwIfAborted();
       const error = this.#whyNot(this.clock.now() >= until, limits.timeout);
       if (error !== null) throw error;
-      await this.#discovery?.soon();
+      await this.#discovery?.soon(until, limits.signal);
     }
   }
 

@@ -66,8 +66,8 @@ export class Sentinels implements Discovery {
     this.#refresher.want();
   }
 
-  soon(): Promise<void> {
-    return this.#refresher.soon();
+  soon(until: number, signal: AbortSignal | null): Promise<void> {
+    return this.#refresher.soon(until, signal);
   }
 
   stop(): void {
