@@ -224,6 +224,7 @@ export class Router {
     await Promise.all([...work, ...alone]);
     // As on one server: where nothing came back, it is the pipeline that has failed.
     if (failures.length > 0 && results.every((result) => result instanceof Error)) throw mostUncertain(results);
+    if (whole.uncertain) for (const result of results) keepUncertain(result);
     return results;
   }
 
@@ -264,6 +265,13 @@ export class Router {
 /** The error for all of them: what may be true of one part must not be denied for the whole. */
 function mostUncertain(errors: readonly unknown[]): unknown {
   return errors.find((error) => error instanceof RedisError && error.outcome === "unknown") ?? errors[0];
+}
+
+/** The batch was sent before, and lost. */
+function keepUncertain(result: unknown): void {
+  if (!(result instanceof RedisError) || result.outcome !== "not-sent") return;
+  result.outcome = "unknown";
+  result.message += "; an earlier attempt of it may have run";
 }
 
 function mayBeElsewhere(error: RedisError): boolean {
