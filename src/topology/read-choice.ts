@@ -30,12 +30,8 @@ export class ReplicaSet {
     this.#choice = choice;
   }
 
-  /**
-   * The pool for a read, the same for one turn of the event loop: to change with every command would end the batching. null where it
-   * must be a replica's, and there is none.
-   */
-  reader(): NodePool | null {
-    if (this.replicas.length === 0 && this.#choice.readFrom === "replica") return null;
+  /** The pool for a read, the same for one turn of the event loop: to change with every command would end the batching. */
+  reader(): NodePool {
     const now = this.#choice.clock.coarseNow();
     if (this.#picked === null || now !== this.#pickedAt) {
       this.#pickedAt = now;

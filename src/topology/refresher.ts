@@ -76,8 +76,8 @@ export class Refresher {
       };
       const end = (): void => listener.handleEvent();
       const look = (): void => void this.now().then(end);
-      const pause = Math.max(0, this.#endedAt + LEAST_PAUSE - now);
-      const begin = this.#running === null ? this.#clock.schedule(look, pause, true) : null;
+      const due = Math.max(now, this.#endedAt + LEAST_PAUSE);
+      const begin = this.#running === null ? this.#clock.schedule(look, due - now, true) : null;
       const limit = this.#clock.schedule(end, Math.min(Math.max(0, until - now), MAX_DURATION), true);
       this.#waiting.add(listener);
       if (signal !== null) onAbort(signal, listener);

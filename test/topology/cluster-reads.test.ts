@@ -40,15 +40,8 @@ for (const state of ["LOADING", "MASTERDOWN"]) {
   });
 }
 
-test("with readFrom: replica, reads of a shard without a replica wait for one", async () => {
+test("with readFrom: replica, too, a shard without any replica is read from its primary", async () => {
   await using shard = await startScriptedShard(answer);
-  await using redis = Redis.cluster(shard.seeds, { readFrom: "replica", commandTimeout: 700 });
-  assert.equal(await redis.getset("a", "1"), "1");
-  for (const read of [() => redis.get("a"), () => redis.mget("a", "b"), () => redis.pipeline().get("a").exec()]) {
-    await assert.rejects(read(), {
-      code: "ERR_COMMAND_TIMEOUT",
-      outcome: "not-sent",
-      message: /there is no replica to read from/,
-    });
-  }
+  await using redis = Redis.cluster(shard.seeds, { readFrom: "replica", commandTimeout: 1000 });
+  assert.equal(await redis.get("a"), "1");
 });

@@ -68,9 +68,8 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     const { onlyKey } = request.spec;
     const key = onlyKey === -1 ? undefined : request.args[onlyKey];
     const shard = key === undefined ? null : this.#table.at(slotOf(key));
-    const pool = shard === null ? null : this.spreadsReads && isReadable(request) ? shard.reader() : shard.primary;
-    if (pool === null) this.#slowly(request, key);
-    else void pool.execute(request);
+    if (shard === null) this.#slowly(request, key);
+    else void (this.spreadsReads && isReadable(request) ? shard.reader() : shard.primary).execute(request);
     return promise;
   }
 
@@ -228,8 +227,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     const tried = this.#options.seeds.map((seed) => this.#pools.byNode.get(nodeOf(seed))?.lastError ?? null);
     const last = this.#lastError ?? tried.find((each) => each !== null);
     const error = last instanceof Error ? `: ${last.message}` : "";
-    const replica = this.#choice.readFrom === "replica" ? ", or there is no replica to read from" : "";
-    if (this.#table.shards.length > 0) return `no node of the cluster serves its slot${replica}${error}`;
+    if (this.#table.shards.length > 0) return `no node of the cluster serves its slot${error}`;
     return `none of the ${seeds.length} given node(s) has told the map of the cluster${error}`;
   }
 

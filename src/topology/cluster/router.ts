@@ -72,9 +72,8 @@ export class Router {
 
   #toSlot(request: Request, slot: number): void {
     const shard = this.#target.shardOf(slot);
-    const pool = shard === null ? null : this.#poolIn(shard, request);
-    if (pool === null) this.#target.hold(request);
-    else void pool.execute(request);
+    if (shard === null) this.#target.hold(request);
+    else void this.#poolIn(shard, request).execute(request);
   }
 
   /** The same node again, or a part that is sent again would become a whole, with parts for all nodes. */
@@ -84,8 +83,7 @@ export class Router {
     else void pool.execute(request);
   }
 
-  /** null where it waits for a replica to read from. */
-  #poolIn(shard: ReplicaSet, request: Request): NodePool | null {
+  #poolIn(shard: ReplicaSet, request: Request): NodePool {
     return this.#target.spreadsReads && isReadable(request) ? shard.reader() : shard.primary;
   }
 

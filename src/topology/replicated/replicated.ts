@@ -83,10 +83,14 @@ export class Replicated implements Topology, Members, RulesTarget {
     const promise = request.promise ?? request.start();
     if (request.isOver) return promise;
     const set = this.#set;
-    const pool = set === null ? null : this.#spreadsReads && isReadable(request) ? set.reader() : set.primary;
+    const pool = set === null ? null : this.#spreadsReads && isReadable(request) ? this.#reader(set) : set.primary;
     if (pool === null || pool === this.#doubted) this.#hold(request);
     else void pool.execute(request);
     return promise;
+  }
+
+  #reader(set: ReplicaSet): NodePool | null {
+    return this.#choice.readFrom === "replica" && set.replicas.length === 0 ? null : set.reader();
   }
 
   #hold(request: Request): void {
