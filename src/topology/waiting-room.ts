@@ -55,6 +55,8 @@ export class WaitingRoom implements Ticking {
 
   /** Takes out all that still wait, in order. */
   drain(): Request[] {
+    if (this.#ticking) tickerOf(this.#clock).remove(this);
+    this.#ticking = false;
     return this.#queue.drain().filter((request) => !request.isOver);
   }
 
