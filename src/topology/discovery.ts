@@ -1,6 +1,7 @@
 import type { Clock } from "../base/clock.ts";
 import type { ConnectError } from "../base/errors.ts";
 import type { ResolvedOptions } from "../base/options.ts";
+import type { Missing } from "./missing.ts";
 
 /** A primary and its replicas, as whoever finds them sees them. */
 export interface Members {
@@ -30,7 +31,7 @@ export interface Discovery {
   /** Looks as soon as it may, and waits for that, until the given time at the latest, ms on the clock. */
   soon(until: number, signal: AbortSignal | null): Promise<void>;
   /** Why no primary is known, for errors. */
-  readonly missing: string;
+  readonly missing: Missing;
   /** Why none can be found however long one waits; null when that is not so. */
   readonly fatal: ConnectError | null;
   stop(): void;

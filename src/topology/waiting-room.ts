@@ -4,6 +4,7 @@ import type { ResolvedOptions } from "../base/options.ts";
 import { tickerOf, type Ticking } from "../base/ticker.ts";
 import type { Request } from "../commands/request.ts";
 import { CommandQueue } from "../connection/command-queue.ts";
+import type { Missing } from "./missing.ts";
 
 type Limits = Pick<ResolvedOptions, "maxInFlight" | "maxQueuedBytes">;
 
@@ -11,7 +12,7 @@ type Limits = Pick<ResolvedOptions, "maxInFlight" | "maxQueuedBytes">;
 export class WaitingRoom implements Ticking {
   readonly #clock: Clock;
   readonly #limits: Limits;
-  readonly #why: () => string;
+  readonly #why: () => Missing;
   readonly #queue = new CommandQueue();
   #ticking = false;
 
@@ -19,7 +20,7 @@ export class WaitingRoom implements Ticking {
    * @param limits how many may wait, and with how many bytes
    * @param why what is missing, for the errors
    */
-  constructor(clock: Clock, limits: Limits, why: () => string) {
+  constructor(clock: Clock, limits: Limits, why: () => Missing) {
     this.#clock = clock;
     this.#limits = limits;
     this.#why = why;
@@ -36,7 +37,7 @@ export class WaitingRoom implements Ticking {
     if (full !== null) {
       const command = request.spec.name;
       const { size, unwrittenBytes } = this.#queue;
-      const message = `${command} was refused: ${size} commands of ${unwrittenBytes} bytes wait already, and ${this.#why()}`;
+      const message = `${command} was refused: ${size} commands of ${unwrittenBytes} bytes wait already, and ${this.#why().text}`;
       request.reject(withoutStack(() => new QueueFullError(full, message, { command })));
       return;
     }
@@ -80,7 +81,8 @@ export class WaitingRoom implements Ticking {
     const command = request.spec.name;
     const { outcome, timeout } = request;
     const sent = outcome === "not-sent" ? "sent" : "sent again";
-    const message = `${command} was not ${sent} within ${timeout} ms: ${this.#why()}`;
-    return new CommandTimeoutError(outcome, timeout, message, { command });
+    const { text, cause } = this.#why();
+    const message = `${command} was not ${sent} within ${timeout} ms: ${text}`;
+    return new CommandTimeoutError(outcome, timeout, message, { command, cause });
   }
 }

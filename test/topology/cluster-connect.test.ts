@@ -81,8 +81,15 @@ test("the URLs of the nodes may have the password, which holds for all", async (
 
 test("a server that is no cluster is told as that, and options that cannot be meant are refused", async () => {
   await using server = await startServer();
-  await using redis = Redis.cluster([server.url], { commandTimeout: 500 });
-  await assert.rejects(redis.get("a"), { message: /is no node of a cluster.*use new Redis\(\)/ });
+  // No waiting helps, so it is not waited.
+  await using redis = Redis.cluster([server.url], { commandTimeout: 60_000, acquireTimeout: 60_000 });
+  const told = { code: "ERR_CONNECT", permanent: true, message: /is no node of a cluster.*use new Redis\(\)/ };
+  await assert.rejects(redis.get("a"), told);
+  await assert.rejects(redis.lease(), told);
+  await assert.rejects(redis.ready(), told);
+  const sentinels = [{ host: server.host, port: server.port }];
+  await using watched = Redis.sentinel({ name: "mymaster", sentinels }, { commandTimeout: 60_000 });
+  await assert.rejects(watched.get("a"), { code: "ERR_CONNECT", message: /is no sentinel: give the addresses/ });
   const cases: [() => unknown, RegExp][] = [
     [() => Redis.cluster([]), /nodes must name at least one node/],
     [() => Redis.cluster("redis://a/3"), /must say where a node is and no more/],

@@ -99,7 +99,9 @@ export class Load {
         await sleep(pause);
       }
     };
-    this.#workers.push(run());
+    // One that finds a broken promise ends all: the others would go on for ever.
+    const running = run().finally(() => (this.#stopped = true));
+    this.#workers.push(running);
   }
 
   async #read(key: string): Promise<void> {

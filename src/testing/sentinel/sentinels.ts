@@ -26,6 +26,7 @@ import {
   notSettled,
   type RoleView,
   type SentinelView,
+  notInStep,
 } from "./view.ts";
 
 /** A running primary with its replicas, watched by sentinels. */
@@ -53,7 +54,7 @@ export interface TestSentinels extends AsyncDisposable {
   failover(): Promise<void>;
   /**
    * Resolves when the sentinels that answer agree on a primary that says so itself, know of no trouble with it, and
-   * all other servers that answer follow it.
+   * all other servers that answer follow it, and have what it has.
    *
    * @param timeout in ms, default 30000
    */
@@ -134,7 +135,8 @@ class RunningSentinels implements TestSentinels {
     await untilNothing(
       async () => {
         const behind = (await this.#roles()).find((role) => role.server !== primary && role.follows === undefined);
-        return behind && `${addressOf(behind.server)} does not follow its primary yet`;
+        if (behind !== undefined) return `${addressOf(behind.server)} does not follow its primary yet`;
+        return await notInStep(primary, replicas);
       },
       { timeout: startTimeout, what: "replicating" },
     );
@@ -179,7 +181,9 @@ class RunningSentinels implements TestSentinels {
     await untilNothing(
       async () => {
         const [views, roles] = await Promise.all([this.#views(), this.#roles()]);
-        return notAgreed(views, roles) ?? notSettled(views, roles, counts);
+        const trouble = notAgreed(views, roles) ?? notSettled(views, roles, counts);
+        const primary = roles.find(({ isPrimary, server }) => isPrimary && addressOf(server) === views[0]?.primary);
+        return trouble ?? (primary && (await notInStep(primary.server, roles.length - 1)));
       },
       { timeout, what: "settling" },
     );

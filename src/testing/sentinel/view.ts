@@ -2,6 +2,9 @@ import type { Reply } from "../exchange.ts";
 import { addressOf, disagreed, tell } from "../group.ts";
 import type { RunningServer } from "../server.ts";
 
+/** A replica acknowledges what it has once a second, ms. */
+const STEP_TIMEOUT = 1100;
+
 /** What one sentinel knows. */
 export interface SentinelView {
   readonly sentinel: RunningServer;
@@ -43,6 +46,21 @@ export async function lookAtRole(server: RunningServer): Promise<RoleView> {
   const [role, host, port, state] = (reply as readonly Reply[]).map(String);
   const isPrimary = role === "master";
   return { server, isPrimary, follows: !isPrimary && state === "connected" ? `${host}:${port}` : undefined };
+}
+
+/**
+ * What keeps a primary from having its replicas in step. One that calls itself connected gets nothing of what is written before its
+ * first acknowledgement, up to a second later: promoted until then, it would have lost it.
+ */
+export async function notInStep(primary: RunningServer, replicas: number): Promise<string | undefined> {
+  // A message goes to the replicas, and is nobody's data.
+  const [, count] = await tell(primary, [
+    ["PUBLISH", "respool:in-step", ""],
+    ["WAIT", replicas, STEP_TIMEOUT],
+  ]);
+  return Number(count) >= replicas
+    ? undefined
+    : `${addressOf(primary)} has ${String(count)} of ${replicas} replica(s) in step`;
 }
 
 function fieldsOf(reply: Reply | undefined): Map<string, string> {

@@ -1,6 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { events } from "../../base/diagnostics.ts";
-import { ClosedError, CommandTimeoutError, ConnectError, ConnectionLostError, ServerError } from "../../base/errors.ts";
+import { ClosedError, ConnectError, ConnectionLostError, ServerError } from "../../base/errors.ts";
 import type { ResolvedCluster } from "../../base/topology-options.ts";
 import { nodeOf } from "../../base/addresses.ts";
 import type { ResolvedOptions } from "../../base/options.ts";
@@ -10,6 +10,8 @@ import { slotOf, SLOTS } from "../../commands/slot.ts";
 import type { Arg } from "../../commands/spec.ts";
 import type { LeaseLimits } from "../../pool/lease.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
+import { Explained, ON_A_LEASE } from "../explained.ts";
+import { noNodeWithin, type Missing } from "../missing.ts";
 import { NodePools, reachableFirst } from "../node-pools.ts";
 import { BUSY, ReadChoice, type ReplicaSet } from "../read-choice.ts";
 import { isReadable } from "../readable.ts";
@@ -31,7 +33,10 @@ import { SlotTable } from "./slot-table.ts";
 export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarget, ScanTarget {
   readonly clock: Clock;
   readonly spreadsReads: boolean;
-  readonly observer: RetryPolicy = { takeOver: (_request, error) => this.learnFrom(error) && false };
+  readonly observer: RetryPolicy = new Explained(
+    { takeOver: (_request, error) => this.learnFrom(error) && false },
+    ON_A_LEASE,
+  );
   readonly #options: ResolvedCluster;
   readonly #pools: NodePools;
   readonly #choice: ReadChoice;
@@ -44,6 +49,8 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   readonly #stopping = new AbortController();
   #any: NodePool | null = null;
   #lastError: unknown = null;
+  /** The nodes that were published at last. */
+  #told = "";
   #closed = false;
 
   constructor(options: ResolvedCluster, dialler: (options: ResolvedOptions) => Dialler, clock: Clock) {
@@ -193,7 +200,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
       this.#takeOver(this.#table.replace(map));
     } catch (error) {
       this.#lastError = error;
-      this.#fail(error);
+      this.#fail();
     }
     if (this.#held.size > 0) this.suspect();
   }
@@ -213,22 +220,39 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     this.#choice.measure(() => this.#pools.byNode.values());
     for (const request of waiting) void this.execute(request);
     for (const listener of this.#listeners) listener();
-    if (events.topologyChanged.hasSubscribers) events.topologyChanged.publish({ nodes: [...nodes] });
+    this.#tell([...nodes].sort());
+  }
+
+  #tell(nodes: readonly string[]): void {
+    const told = nodes.join(" ");
+    if (told === this.#told) return;
+    this.#told = told;
+    if (events.topologyChanged.hasSubscribers) events.topologyChanged.publish({ nodes });
   }
 
   /** What no waiting can mend reaches the callers at once. */
-  #fail(error: unknown): void {
-    if (this.#table.shards.length > 0 || !(error instanceof ConnectError) || !error.permanent) return;
+  #fail(): void {
+    const error = this.#fatal;
+    if (error === null) return;
     for (const request of this.#held.drain()) request.fail(error.for(request.spec.name));
   }
 
-  #missing(): string {
+  /** Why no map can be had however long one waits; null when that is not so. */
+  get #fatal(): ConnectError | null {
+    const error = this.#lastError;
+    return this.#table.shards.length === 0 && error instanceof ConnectError && error.permanent ? error : null;
+  }
+
+  #missing(): Missing {
     const { seeds } = this.#options;
-    const tried = this.#options.seeds.map((seed) => this.#pools.byNode.get(nodeOf(seed))?.lastError ?? null);
-    const last = this.#lastError ?? tried.find((each) => each !== null);
-    const error = last instanceof Error ? `: ${last.message}` : "";
-    if (this.#table.shards.length > 0) return `no node of the cluster serves its slot${error}`;
-    return `none of the ${seeds.length} given node(s) has told the map of the cluster${error}`;
+    const tried = seeds.map((seed) => this.#pools.byNode.get(nodeOf(seed))?.lastError ?? null);
+    const cause = this.#lastError ?? tried.find((each) => each !== null);
+    const error = cause instanceof Error ? `: ${cause.message}` : "";
+    const isKnown = this.#table.shards.length > 0;
+    const what = isKnown
+      ? "no node of the cluster serves its slot"
+      : `none of the ${seeds.length} given node(s) has told the map of the cluster`;
+    return { text: `${what}${error}`, cause };
   }
 
   // --- leases, scans, subscriptions ---
@@ -241,12 +265,11 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
       if (pool !== null && pool !== undefined) return pool;
       limits.signal?.throwIfAborted();
       if (this.#closed) throw new ClosedError("not-sent", "the client is closed");
-      if (this.clock.now() >= until)
-        throw new CommandTimeoutError(
-          "not-sent",
-          limits.timeout,
-          `no node was found within ${limits.timeout} ms: ${this.#missing()}`,
-        );
+      if (this.#fatal !== null) {
+        this.suspect(); // it may be otherwise for the next one
+        throw this.#fatal.for();
+      }
+      if (this.clock.now() >= until) throw noNodeWithin(limits.timeout, this.#missing(), this.#options.options);
       await this.#refresher.soon(until, limits.signal);
     }
   }

@@ -1,5 +1,5 @@
 import type { Clock, Timer } from "../../base/clock.ts";
-import { RedisError, ServerError } from "../../base/errors.ts";
+import { ConnectError, RedisError, ServerError } from "../../base/errors.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import { buildCall } from "../../commands/call.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
@@ -87,7 +87,9 @@ function ask({ clock, stopping }: LookTarget, pool: NodePool, what: "SHARDS" | "
 }
 
 function named(error: unknown, pool: NodePool): unknown {
-  if (error instanceof ServerError && /cluster support disabled/i.test(error.message))
-    error.message = `${pool.options.node} is no node of a cluster (${error.message}): use new Redis() for a single server`;
-  return error instanceof RedisError ? error : new ServerError("ERR", String(error));
+  if (!(error instanceof ServerError) || !/cluster support disabled/i.test(error.message))
+    return error instanceof RedisError ? error : new ServerError("ERR", String(error));
+  const { node } = pool.options;
+  const message = `${node} is no node of a cluster (${error.message}): use new Redis() for a single server`;
+  return new ConnectError("ERR_CONNECT", message, true, { node, cause: error });
 }

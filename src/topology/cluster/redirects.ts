@@ -38,7 +38,7 @@ export interface RedirectTarget {
 /** Reads MOVED and ASK; null for every other error, and where they lead nowhere: then the error's cause tells why. */
 export function redirectOf(error: RedisError, target: Pick<RedirectTarget, "locate">): Redirect | null {
   if (!(error instanceof ServerError) || (error.code !== "MOVED" && error.code !== "ASK")) return null;
-  const parts = /^(?:MOVED|ASK) (\d{1,5}) (.*):(\d{1,5})$/.exec(error.message);
+  const parts = /^(?:MOVED|ASK) (\d{1,5}) (.*):(\d{1,5})(?:;.*)?$/.exec(error.message);
   if (parts === null) return null;
   let endpoint: TcpEndpoint | null;
   try {

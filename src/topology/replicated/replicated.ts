@@ -1,13 +1,6 @@
 import type { Clock } from "../../base/clock.ts";
 import { events } from "../../base/diagnostics.ts";
-import {
-  ClosedError,
-  CommandTimeoutError,
-  ConnectError,
-  ConnectionLostError,
-  ServerError,
-  type RedisError,
-} from "../../base/errors.ts";
+import { ClosedError, ConnectError, ConnectionLostError, ServerError, type RedisError } from "../../base/errors.ts";
 import type { ResolvedOptions } from "../../base/options.ts";
 import type { Dialler } from "../../base/transport.ts";
 import { buildCall } from "../../commands/call.ts";
@@ -15,8 +8,9 @@ import type { Request, RetryPolicy } from "../../commands/request.ts";
 import type { Arg } from "../../commands/spec.ts";
 import type { LeaseLimits } from "../../pool/lease.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
-import { DemotionNotice } from "../demotion.ts";
+import { Explained, ON_ONE_SERVER } from "../explained.ts";
 import type { Discovery, Members } from "../discovery.ts";
+import { noNodeWithin, type Missing } from "../missing.ts";
 import { NodePools } from "../node-pools.ts";
 import { BUSY, ReadChoice, ReplicaSet } from "../read-choice.ts";
 import { isReadable } from "../readable.ts";
@@ -74,7 +68,7 @@ export class Replicated implements Topology, Members, RulesTarget {
     this.#sentOn = new RetryQueue(clock, this, maxInFlight);
     this.#discovery = discover === null ? null : discover(this);
     const observer: RetryPolicy = { takeOver: (_request, error) => this.learnFrom(error) && false };
-    this.observer = this.discovers ? observer : new DemotionNotice(observer);
+    this.observer = this.discovers ? observer : new Explained(observer, ON_ONE_SERVER);
   }
 
   // --- commands ---
@@ -105,7 +99,7 @@ export class Replicated implements Topology, Members, RulesTarget {
 
   policy(rules: RetryPolicy | null): RetryPolicy | null {
     if (this.discovers) return new ReplicaRules(this, rules, this.#sentOn);
-    return rules === null ? null : new ReplicaRules(this, new DemotionNotice(rules), this.#sentOn);
+    return rules === null ? null : new ReplicaRules(this, new Explained(rules, ON_ONE_SERVER), this.#sentOn);
   }
 
   // --- what is known of the servers ---
@@ -245,11 +239,14 @@ export class Replicated implements Topology, Members, RulesTarget {
     }
   }
 
-  #missing(): string {
+  #missing(): Missing {
     const set = this.#set;
     if (set !== null && set.primary !== this.#doubted)
-      return `no replica of ${set.primary.options.node} is known, and readFrom is "replica"`;
-    return this.#discovery?.missing ?? "no primary is known";
+      return {
+        text: `no replica of ${set.primary.options.node} is known, and readFrom is "replica"`,
+        cause: undefined,
+      };
+    return this.#discovery?.missing ?? { text: "no primary is known", cause: undefined };
   }
 
   // --- leases, scans, subscriptions ---
@@ -269,10 +266,11 @@ export class Replicated implements Topology, Members, RulesTarget {
   #whyNot(late: boolean, timeout: number): RedisError | null {
     if (this.#closed) return new ClosedError("not-sent", "the client is closed");
     const fatal = this.#set === null ? this.#discovery?.fatal : undefined;
-    if (fatal !== undefined && fatal !== null) return fatal.for();
-    if (!late) return null;
-    const message = `no primary was found within ${timeout} ms: ${this.#missing()}`;
-    return new CommandTimeoutError("not-sent", timeout, message);
+    if (fatal !== undefined && fatal !== null) {
+      this.suspect(); // it may be otherwise for the next one
+      return fatal.for();
+    }
+    return late ? noNodeWithin(timeout, this.#missing(), this.#options) : null;
   }
 
   slotOf(): null {

@@ -6,6 +6,7 @@ import type { ResolvedSentinel } from "../../base/sentinel-options.ts";
 import type { Dialler, TcpEndpoint } from "../../base/transport.ts";
 import type { NodePool } from "../../pool/node-pool.ts";
 import type { Discovery, Members } from "../discovery.ts";
+import type { Missing } from "../missing.ts";
 import { NodePools, reachableFirst } from "../node-pools.ts";
 import { Refresher } from "../refresher.ts";
 import { askAll, candidatesOf, type Answers, type Candidate } from "./round.ts";
@@ -32,7 +33,8 @@ export class Sentinels implements Discovery {
   #known: ReadonlyMap<string, TcpEndpoint>;
   /** The newest failover that was seen. */
   #epoch = -1;
-  #missing = "the sentinels have not been asked yet";
+  /** null before the first answer, or the end of the first round without one. */
+  #missing: Missing | null = null;
   #fatal: ConnectError | null = null;
   #hasNews = false;
   /** Ends the check of a server, because there is news. */
@@ -54,8 +56,11 @@ export class Sentinels implements Discovery {
     this.#known = new Map(setup.seeds.map((seed) => [nodeOf(seed), seed]));
   }
 
-  get missing(): string {
-    return this.#missing;
+  get missing(): Missing {
+    if (this.#missing !== null) return this.#missing;
+    const cause = [...this.#pools.byNode.values()].map(({ lastError }) => lastError).find((error) => error !== null);
+    const error = cause === undefined ? "" : `: ${cause.message}`;
+    return { text: `none of the ${this.#known.size} sentinel(s) has answered yet${error}`, cause };
   }
 
   get fatal(): ConnectError | null {
@@ -92,7 +97,7 @@ export class Sentinels implements Discovery {
       try {
         await this.#lookOnce();
       } catch (error) {
-        this.#missing = messageOf(error); // natMap is the user's, and may throw
+        this.#missing = { text: messageOf(error), cause: error }; // natMap is the user's, and may throw
       }
     } while (this.#hasNews && !this.#stopped);
     if (this.#members.isWaiting) this.#refresher.want();
@@ -136,11 +141,12 @@ export class Sentinels implements Discovery {
       return;
     }
     const [last] = errors.slice(-1);
-    this.#missing = `none of the ${this.#known.size} sentinel(s) tells who is the primary: ${messageOf(last)}`;
+    const text = `none of the ${this.#known.size} sentinel(s) tells who is the primary: ${messageOf(last)}`;
+    this.#missing = { text, cause: last };
     const allPermanent = errors.length > 0 && errors.every(isPermanent);
     if (!allPermanent) return;
     const code = (last as ConnectError).code as ConnectErrorCode;
-    this.#fail(new ConnectError(code, this.#missing, true, { cause: last }));
+    this.#fail(new ConnectError(code, text, true, { cause: last }));
   }
 
   /** Takes over the newest primary that says so itself. An older one holds only if the newer one denies that it is one. */
@@ -154,7 +160,9 @@ export class Sentinels implements Discovery {
         this.#takeOver(primary, candidate);
         return;
       }
-      this.#missing = `the sentinels name ${primary.node} as the primary, which says that it is a ${role === "slave" ? "replica" : role}`;
+      this.#lacks(
+        `the sentinels name ${primary.node} as the primary, which says that it is a ${role === "slave" ? "replica" : role}`,
+      );
       this.#members.doubt(primary.node);
     }
   }
@@ -162,7 +170,7 @@ export class Sentinels implements Discovery {
   #takeOver(primary: ResolvedOptions, { epoch, replicas, isSettling }: Candidate): void {
     this.#epoch = epoch;
     this.#fatal = null;
-    this.#missing = `${primary.node} was the primary, and is none any more`;
+    this.#lacks(`${primary.node} was the primary, and is none any more`);
     const others = replicas.map((each) => this.#setup.nodeOptions(this.#setup.translate(each)));
     this.#members.setMembers(
       primary,
@@ -175,7 +183,9 @@ export class Sentinels implements Discovery {
   /** Whether a few sentinels are behind what was known already. When most of them agree, they were set up anew. */
   #isOutdated({ epoch, votes, primary }: Candidate): boolean {
     if (epoch >= this.#epoch || votes > this.#known.size / 2) return false;
-    this.#missing = `only ${votes} of ${this.#known.size} sentinels can be reached, and name ${nodeOf(primary)}, which was the primary before the latest failover`;
+    this.#lacks(
+      `only ${votes} of ${this.#known.size} sentinels can be reached, and name ${nodeOf(primary)}, which was the primary before the latest failover`,
+    );
     return true;
   }
 
@@ -189,7 +199,10 @@ export class Sentinels implements Discovery {
     } catch (error) {
       // A user of few rights: then the sentinels' word has to do.
       if (error instanceof ServerError && error.code === "NOPERM") return "master";
-      this.#missing = `the sentinels name ${primary.node} as the primary, which does not answer: ${messageOf(error)}`;
+      this.#lacks(
+        `the sentinels name ${primary.node} as the primary, which does not answer: ${messageOf(error)}`,
+        error,
+      );
       if (isPermanent(error) && error instanceof ConnectError) this.#fail(error);
       return null;
     } finally {
@@ -197,8 +210,12 @@ export class Sentinels implements Discovery {
     }
   }
 
+  #lacks(text: string, cause?: unknown): void {
+    this.#missing = { text, cause };
+  }
+
   #fail(error: ConnectError): void {
-    this.#missing = error.message;
+    this.#lacks(error.message, error);
     this.#fatal = error;
     this.#members.fail(error);
   }

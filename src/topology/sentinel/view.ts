@@ -1,5 +1,5 @@
 import type { Clock } from "../../base/clock.ts";
-import { RedisError, ServerError } from "../../base/errors.ts";
+import { ConnectError, RedisError, ServerError } from "../../base/errors.ts";
 import { resolveAddress } from "../../base/addresses.ts";
 import type { TcpEndpoint } from "../../base/transport.ts";
 import { buildCall } from "../../commands/call.ts";
@@ -53,9 +53,11 @@ export async function askSentinel(clock: Clock, pool: NodePool, name: string, ti
 }
 
 function explained(error: unknown, pool: NodePool): unknown {
-  if (error instanceof ServerError && /unknown command/i.test(error.message))
-    error.message = `${pool.options.node} is no sentinel: give the addresses of sentinels, whose port is 26379 as a rule`;
-  return error instanceof RedisError ? error : new ServerError("ERR", String(error));
+  if (!(error instanceof ServerError) || !/unknown command/i.test(error.message))
+    return error instanceof RedisError ? error : new ServerError("ERR", String(error));
+  const { node } = pool.options;
+  const message = `${node} is no sentinel: give the addresses of sentinels, whose port is 26379 as a rule`;
+  return new ConnectError("ERR_CONNECT", message, true, { node, cause: error });
 }
 
 function isUp(fields: ReadonlyMap<string, string>): boolean {

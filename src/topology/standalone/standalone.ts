@@ -4,12 +4,12 @@ import type { Dialler } from "../../base/transport.ts";
 import type { Request, RetryPolicy } from "../../commands/request.ts";
 import { openConnection } from "../../connection/open.ts";
 import { NodePool } from "../../pool/node-pool.ts";
-import { DemotionNotice } from "../demotion.ts";
+import { Explained, ON_ONE_SERVER } from "../explained.ts";
 import { everything, type ScanSource, type Topology } from "../topology.ts";
 
 /** One server: everything goes to its one pool. */
 export class Standalone implements Topology {
-  readonly observer: RetryPolicy = new DemotionNotice(null);
+  readonly observer: RetryPolicy = new Explained(null, ON_ONE_SERVER);
   readonly pool: NodePool;
   readonly pools: ReadonlyMap<string, NodePool>;
 
@@ -31,7 +31,7 @@ export class Standalone implements Topology {
   }
 
   policy(rules: RetryPolicy | null): RetryPolicy | null {
-    return rules === null ? null : new DemotionNotice(rules);
+    return rules === null ? null : new Explained(rules, ON_ONE_SERVER);
   }
 
   learnFrom(): boolean {
