@@ -10,6 +10,7 @@ import type { Executor, Request } from "../commands/request.ts";
 import type { Arg } from "../commands/spec.ts";
 import type { PoolStats } from "../pool/stats.ts";
 import type { Reply } from "../protocol/reply.ts";
+import { repeatRefused } from "../topology/repeat.ts";
 import { isServerState, Retrier, RetryQueue } from "../topology/retry.ts";
 import type { ScanSource } from "../topology/topology.ts";
 import { clusterCore, coreOf, sentinelCore, type Core } from "./core.ts";
@@ -325,11 +326,11 @@ export class Redis implements AsyncDisposable {
     // Alone on a connection of its own, a part may rely on another one's SELECT: it cannot go without the others.
     if (this.#settings.policy === null || batch.route !== "share") return results;
     // Refused because of the server's state: sent again one by one, which keeps what the others got.
-    const again = parts.map(async (part, index) => {
-      if (!isRepeatable(results[index])) return;
-      results[index] = await this.dispatch(part, batch.deadline).catch((error: unknown) => error);
+    await repeatRefused(parts, results, {
+      groupOf: () => 0,
+      isRepeatable: (_part, result) => isRepeatable(result),
+      repeat: (part) => this.dispatch(part, batch.deadline).catch((error: unknown) => error),
     });
-    await Promise.all(again);
     return results;
   }
 

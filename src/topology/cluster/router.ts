@@ -10,6 +10,7 @@ import type { NodePool } from "../../pool/node-pool.ts";
 import { nodeLeft } from "../../pool/refusals.ts";
 import type { ReplicaSet } from "../read-choice.ts";
 import { isReadable } from "../readable.ts";
+import { repeatRefused } from "../repeat.ts";
 import { scanStep } from "./scan.ts";
 import { join, shareOf, splitBySlot, type Share } from "./spread.ts";
 
@@ -244,19 +245,19 @@ export class Router {
       // What only reads is sent again although the pipeline as a whole may not be.
       replies = own.map((part) => lostOf(error, part));
     }
-    const settled = await Promise.all(own.map((part, index) => this.#followed(part, replies[index], whole)));
-    for (const [index, place] of places.entries()) results[place] = settled[index];
+    // What its node has sent elsewhere goes there by itself.
+    await repeatRefused(own, replies, {
+      groupOf: (part) => slotOf(keysOf(part)[0] ?? ""),
+      // Where its batch was routed anew it has gone by itself already, and this is what came of it.
+      isRepeatable: (part, result) => !part.isOver && whole.policy !== null && mayBeElsewhere(result),
+      repeat: (part, result) => {
+        const promise = part.inherit(whole).start();
+        part.fail(result as RedisError);
+        return promise.catch((error: unknown) => error);
+      },
+    });
+    for (const [index, place] of places.entries()) results[place] = replies[index];
     return failure;
-  }
-
-  /** A part that its node has sent elsewhere goes there by itself. */
-  #followed(part: Request, result: unknown, whole: Request): unknown {
-    // Where its batch was routed anew it has gone by itself already, and this is what came of it.
-    if (part.isOver) return result;
-    if (whole.policy === null || !(result instanceof RedisError) || !mayBeElsewhere(result)) return result;
-    const promise = part.inherit(whole).start();
-    part.fail(result);
-    return promise.catch((error: unknown) => error);
   }
 }
 
@@ -272,7 +273,8 @@ function keepUncertain(result: unknown): void {
   result.message += "; an earlier attempt of it may have run";
 }
 
-function mayBeElsewhere(error: RedisError): boolean {
+function mayBeElsewhere(error: unknown): boolean {
+  if (!(error instanceof RedisError)) return false;
   return error instanceof ConnectionLostError || ["MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"].includes(error.code);
 }
 
