@@ -21,6 +21,8 @@ interface Turn {
  * stood before it has ended, and a write that a later one of its group has overtaken keeps its error.
  */
 export async function repeatRefused(parts: readonly Request[], results: unknown[], how: Repetition): Promise<void> {
+  // Nearly always nothing was.
+  if (!parts.some((part, index) => how.isRepeatable(part, results[index]))) return;
   const turns = new Map<number, Turn>();
   const repeated: Promise<unknown>[] = [];
   for (const index of refused(parts, results, how)) {
