@@ -330,6 +330,7 @@ export class Redis implements AsyncDisposable {
       groupOf: () => 0,
       isRepeatable: (_part, result) => isRepeatable(result),
       repeat: (part) => this.dispatch(part, batch.deadline).catch((error: unknown) => error),
+      isLate: () => this.#shared.clock.now() >= batch.deadline,
     });
     return results;
   }

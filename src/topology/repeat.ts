@@ -8,6 +8,8 @@ export interface Repetition {
   /** Whether a result tells that the same command may succeed now, or elsewhere. */
   isRepeatable(part: Request, result: unknown): boolean;
   repeat(part: Request, result: unknown): Promise<unknown>;
+  /** Whether the time of the pipeline is up: what has not begun by then keeps its error. */
+  isLate(): boolean;
 }
 
 /** What has to end before the next command of a group may begin. */
@@ -32,7 +34,9 @@ export async function repeatRefused(parts: readonly Request[], results: unknown[
     turns.set(group, turn);
     const isRead = part.effect === "read";
     const before = isRead ? turn.write : Promise.all([turn.write, ...turn.reads.splice(0)]);
-    const again = before.then(async () => (results[index] = await how.repeat(part, results[index])));
+    const again = before.then(async () => {
+      if (!how.isLate()) results[index] = await how.repeat(part, results[index]);
+    });
     if (isRead) turn.reads.push(again);
     else turn.write = again;
     repeated.push(again);

@@ -1,3 +1,4 @@
+import type { Clock } from "../../base/clock.ts";
 import { ConnectionLostError, OptionsError, RedisError, ServerError } from "../../base/errors.ts";
 import { buildCall } from "../../commands/call.ts";
 import { batchRequest } from "../../commands/batch.ts";
@@ -16,6 +17,7 @@ import { join, shareOf, splitBySlot, type Share } from "./spread.ts";
 
 /** The cluster, as its router sees it. */
 export interface RouterTarget {
+  readonly clock: Clock;
   /** Who serves a slot; null while that is not known. */
   shardOf(slot: number): ReplicaSet | null;
   /** All shards, in the order of their first slots. */
@@ -255,6 +257,7 @@ export class Router {
         part.fail(result as RedisError);
         return promise.catch((error: unknown) => error);
       },
+      isLate: () => this.#target.clock.now() >= whole.deadline,
     });
     for (const [index, place] of places.entries()) results[place] = replies[index];
     return failure;
