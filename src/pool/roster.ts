@@ -63,7 +63,7 @@ export class Roster {
     closed: 0,
   };
   readonly #entries = new Set<Entry>();
-  /** Last in, first out, so that the coldest ones stay at the bottom and can go. */
+  /** The one that was used last goes first, so that the coldest ones stay at the bottom and can go. */
   readonly #idle: Entry[] = [];
   readonly #lanes: Entry[] = [];
   #leasedTime = 0;
@@ -111,10 +111,18 @@ export class Roster {
     entry.state = state;
     entry.since = now;
     this.#counts[state]++;
-    if (state === "idle") this.#idle.push(entry);
+    if (state === "idle") insert(this.#idle, entry);
     else if (state === "lane") this.#lanes.push(entry);
     else if (state === "closed") this.#entries.delete(entry);
   }
+}
+
+/** On top, as a rule. One that comes back from a check for life was not used: on top it would become the warm one, and none would ever go. */
+function insert(list: Entry[], entry: Entry): void {
+  let index = list.length;
+  while (index > 0 && (list[index - 1] as Entry).lastUsed > entry.lastUsed) index--;
+  if (index === list.length) list.push(entry);
+  else list.splice(index, 0, entry);
 }
 
 function remove(list: Entry[], entry: Entry): void {
