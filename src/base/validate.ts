@@ -25,7 +25,7 @@ export function rangeText(rule: NumberRule): string {
  */
 export function describe(value: unknown): string {
   if (typeof value === "string") {
-    if (/[@/\r\n]/.test(value) || value.length > 40) return `a string of ${value.length} characters`;
+    if (/[@/\p{Cc}]/u.test(value) || value.length > 40) return `a string of ${value.length} characters`;
     return `${JSON.stringify(value)} (string)`;
   }
   if (value === null) return "null";
