@@ -1,58 +1,18 @@
 import assert from "node:assert/strict";
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { after, before, describe, test } from "node:test";
 import {
   CommandTimeoutError,
   ConnectError,
-  type NodeAddress,
   OptionsError,
   Redis,
   type SentinelOptions,
   type SentinelSetup,
 } from "../../src/index.ts";
 import { startFaultProxy, startSentinels, startServer, type TestSentinels } from "../../src/testing/index.ts";
-import { report } from "../faults/report.ts";
 import { connectRaw } from "../support/raw-client.ts";
-import { startScriptedServer, type ScriptedServer } from "../support/scripted-server.ts";
+import { startScriptedServer } from "../support/scripted-server.ts";
 import { until } from "../support/wait.ts";
-
-function place({ host, port }: { host: string; port: number }): { host: string; port: number } {
-  return { host, port };
-}
-
-function bulk(text: string | number): string {
-  return `$${String(text).length}\r\n${text}\r\n`;
-}
-
-function list(...items: readonly string[]): string {
-  return `*${items.length}\r\n${items.join("")}`;
-}
-
-interface Told {
-  readonly primary: { readonly host: string; readonly port: number } | null;
-  readonly epoch?: number;
-  readonly replicas?: readonly NodeAddress[];
-  readonly sentinels?: readonly NodeAddress[];
-}
-
-/** A sentinel that says what it is told to say, in RESP2, and has no news. */
-function startFakeSentinel(told: () => Told): Promise<ScriptedServer> {
-  return startScriptedServer(([command = "", what = "", name = ""]) => {
-    const { primary, epoch = 0, replicas = [], sentinels = [] } = told();
-    if (command === "HELLO") return "-ERR unknown command\r\n";
-    if (command === "SUBSCRIBE") return list(bulk("subscribe"), bulk(what), ":1\r\n");
-    if (command !== "SENTINEL") return "+OK\r\n";
-    if (primary === null)
-      return what === "GET-MASTER-ADDR-BY-NAME" ? "*-1\r\n" : "-ERR No such master with that name\r\n";
-    if (what === "GET-MASTER-ADDR-BY-NAME") return list(bulk(primary.host), bulk(primary.port));
-    if (what === "MASTER") return list(bulk("name"), bulk(name), bulk("config-epoch"), bulk(epoch));
-    const fields = { flags: "slave", "role-reported": "slave", "master-link-status": "ok" };
-    const records = (what === "REPLICAS" ? replicas : sentinels).map(({ host = "", port = 0 }) =>
-      list(...Object.entries({ ip: host, port, ...fields }).flatMap(([key, value]) => [bulk(key), bulk(value)])),
-    );
-    return list(...records);
-  });
-}
+import { place, startFakeSentinel } from "./fake-sentinel.ts";
 
 describe("three sentinels with a password, a primary and two replicas with another", () => {
   let setup: TestSentinels;
@@ -233,101 +193,6 @@ test("a sentinel never gets the servers' user or password", async () => {
     words.filter((word) => /servers-secret|AUTH|SELECT/.test(word)),
     [],
   );
-});
-
-describe("fault 42, sentinels disagree", () => {
-  test("the newest failover counts, whoever answers first and however many know it", async () => {
-    await using old = await startServer();
-    await using now = await startServer();
-    await using behind = await startFakeSentinel(() => ({ primary: place(old), epoch: 3 }));
-    await using alsoBehind = await startFakeSentinel(() => ({ primary: place(old), epoch: 3 }));
-    await using current = await startFakeSentinel(() => ({ primary: place(now), epoch: 4 }));
-    for (let round = 0; round < 5; round++) {
-      // They are asked in a random order.
-      const sentinels = [behind, current, alsoBehind].map(({ port }) => ({ port }));
-      await using redis = Redis.sentinel({ name: "m", sentinels });
-      await redis.set("round", round);
-      assert.deepEqual(Object.keys(redis.stats().nodes), [`127.0.0.1:${now.port}`]);
-    }
-  });
-
-  test("one that is cut off and knows only the old primary does not lead back to it", async () => {
-    await using old = await startServer();
-    await using now = await startServer();
-    const others = { told: { primary: place(now), epoch: 4 } as Told };
-    await using behind = await startFakeSentinel(() => ({ primary: place(old), epoch: 3 }));
-    await using second = await startFakeSentinel(() => others.told);
-    await using third = await startFakeSentinel(() => others.told);
-    const sentinels = [behind, second, third].map(({ port }) => ({ port }));
-    await using redis = Redis.sentinel({ name: "m", sentinels }, { refreshInterval: 100 });
-    await redis.set("k", "v");
-    await second.close();
-    await third.close();
-    const asked = behind.received.length;
-    await until(() => behind.received.length > asked + 8); // two more looks, at which nobody else answers
-    await redis.set("k", "w");
-    using raw = await connectRaw(now);
-    assert.equal(await raw.command("GET", "k"), "w");
-    using toOld = await connectRaw(old);
-    assert.equal(await toOld.command("GET", "k"), null);
-  });
-
-  test("a server that says it is a replica is not taken for the primary, whoever names it", async () => {
-    await using primary = await startServer();
-    await using replica = await startServer({ config: { replicaof: `127.0.0.1 ${primary.port}` } });
-    const view = { told: { primary: place(replica), epoch: 5 } as Told };
-    await using sentinel = await startFakeSentinel(() => view.told);
-    await using redis = Redis.sentinel({ name: "m", sentinels: [{ port: sentinel.port }] });
-    await assert.rejects(redis.with({ timeout: 700 }).set("k", "v"), {
-      outcome: "not-sent",
-      message: /the sentinels name 127\.0\.0\.1:\d+ as the primary, which says that it is a replica/,
-    });
-    const waiting = redis.set("k", "v");
-    view.told = { primary: place(primary), epoch: 5 };
-    assert.equal(await waiting, "OK");
-  });
-
-  test("sentinels that were set up anew, with their counting, are believed when most of them agree", async () => {
-    await using first = await startServer();
-    await using second = await startServer();
-    const view = { told: { primary: place(first), epoch: 9 } as Told };
-    const fakes = await Promise.all([1, 2, 3].map(() => startFakeSentinel(() => view.told)));
-    const sentinels = fakes.map(({ port }) => ({ port }));
-    await using redis = Redis.sentinel({ name: "m", sentinels }, { refreshInterval: 100 });
-    await redis.ready();
-    view.told = { primary: place(second), epoch: 0 };
-    await until(() => Object.keys(redis.stats().nodes)[0] === `127.0.0.1:${second.port}`);
-    await Promise.all(fakes.map((fake) => fake.close()));
-  });
-
-  test("with real ones: one that has slept through a failover is not believed when it wakes up", async () => {
-    await using setup = await startSentinels();
-    const [asleep] = setup.sentinels;
-    assert.ok(asleep !== undefined);
-    const old = await setup.primary();
-    asleep.pause();
-    await setup.failover();
-    asleep.resume();
-    // At once: it has the old view for as long as nobody has told it.
-    const primaries: string[] = [];
-    const listener = (message: unknown): void => {
-      primaries.push(...(message as { nodes: string[] }).nodes.slice(0, 1));
-    };
-    subscribe("respool:topology:changed", listener);
-    await using redis = Redis.sentinel({ name: "mymaster", sentinels: setup.sentinels.map(place) });
-    const began = performance.now();
-    await redis.set("k", "v");
-    const what = "the newest failover counts, and only a server that says itself that it is the primary";
-    report(
-      import.meta.url,
-      { row: 42, name: "sentinels disagree", what },
-      "idle",
-      Math.round(performance.now() - began),
-    );
-    unsubscribe("respool:topology:changed", listener);
-    assert.ok(primaries.length > 0);
-    assert.ok(!primaries.includes(`${old.host}:${old.port}`), primaries.join());
-  });
 });
 
 test("the options tell what is wrong with them", () => {

@@ -15,8 +15,8 @@ import { SentinelWatch } from "./watch.ts";
 
 /** How long a server may take to say what it is, ms: one that hangs is not to keep the news waiting. */
 const ROLE_TIMEOUT = 1000;
-/** How soon it is looked again whether the replicas follow a new primary, ms. */
-const SETTLING = 2000;
+/** How soon it is looked again where no news can be relied on: replicas settle, or no sentinel answers, ms. */
+const AGAIN = 2000;
 
 /**
  * Finds a primary and its replicas through sentinels. They are asked at the first command, whenever a server is in trouble, when one
@@ -39,7 +39,7 @@ export class Sentinels implements Discovery {
   #hasNews = false;
   /** Ends the check of a server, because there is news. */
   #checking: AbortController | null = null;
-  #settling: Timer | null = null;
+  #again: Timer | null = null;
   #stopped = false;
 
   constructor(setup: ResolvedSentinel, members: Members, dialler: (options: ResolvedOptions) => Dialler) {
@@ -78,7 +78,7 @@ export class Sentinels implements Discovery {
   stop(): void {
     this.#stopped = true;
     this.#refresher.stop();
-    this.#settling?.cancel();
+    this.#again?.cancel();
     this.#checking?.abort("the client was closed");
     this.#watch.stop();
     this.#pools.destroy();
@@ -92,6 +92,7 @@ export class Sentinels implements Discovery {
   }
 
   async #look(): Promise<void> {
+    this.#again?.cancel();
     do {
       this.#hasNews = false;
       try {
@@ -144,7 +145,10 @@ export class Sentinels implements Discovery {
     const text = `none of the ${this.#known.size} sentinel(s) tells who is the primary: ${messageOf(last)}`;
     this.#missing = { text, cause: last };
     const allPermanent = errors.length > 0 && errors.every(isPermanent);
-    if (!allPermanent) return;
+    if (!allPermanent) {
+      this.#lookAgain();
+      return;
+    }
     const code = (last as ConnectError).code as ConnectErrorCode;
     this.#fail(new ConnectError(code, text, true, { cause: last }));
   }
@@ -176,8 +180,12 @@ export class Sentinels implements Discovery {
       primary,
       others.filter(({ node }) => node !== primary.node),
     );
-    this.#settling?.cancel();
-    this.#settling = isSettling ? this.#clock.schedule(() => this.#refresher.want(), SETTLING) : null;
+    if (isSettling) this.#lookAgain();
+  }
+
+  #lookAgain(): void {
+    this.#again?.cancel();
+    this.#again = this.#clock.schedule(() => this.#refresher.want(), AGAIN);
   }
 
   /** Whether a few sentinels are behind what was known already. When most of them agree, they were set up anew. */

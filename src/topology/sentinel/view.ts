@@ -15,7 +15,7 @@ export interface SentinelView {
   readonly epoch: number;
   /** Those that follow the primary. */
   readonly replicas: readonly TcpEndpoint[];
-  /** Whether there are others that are up, and will follow it soon: no news tells when. */
+  /** Whether there are others that are not down, and may follow it soon: no news tells when. */
   readonly isSettling: boolean;
   readonly sentinels: readonly TcpEndpoint[];
 }
@@ -40,7 +40,9 @@ export async function askSentinel(clock: Clock, pool: NodePool, name: string, ti
   );
   if (address?.status !== "fulfilled") throw explained(address?.reason, pool);
   const [host, port] = listOf(address.value);
-  const up = listOf(valueOf(replicas)).map(recordOf).filter(isUp);
+  const up = listOf(valueOf(replicas))
+    .map(recordOf)
+    .filter((fields) => !has(fields, /s_down|o_down/));
   const following = up.filter(isFollowing);
   return {
     pool,
@@ -60,12 +62,14 @@ function explained(error: unknown, pool: NodePool): unknown {
   return new ConnectError("ERR_CONNECT", message, true, { node, cause: error });
 }
 
-function isUp(fields: ReadonlyMap<string, string>): boolean {
-  return !/s_down|o_down|disconnected/.test(fields.get("flags") ?? "");
+function has(fields: ReadonlyMap<string, string>, flags: RegExp): boolean {
+  return flags.test(fields.get("flags") ?? "");
 }
 
+/** A sentinel tells of a new replica before it is connected to it, and does not tell when it is. */
 function isFollowing(fields: ReadonlyMap<string, string>): boolean {
-  return fields.get("master-link-status") === "ok" && (fields.get("role-reported") ?? "slave") === "slave";
+  if (has(fields, /disconnected/) || fields.get("master-link-status") !== "ok") return false;
+  return (fields.get("role-reported") ?? "slave") === "slave";
 }
 
 /** In an order that is the same for all sentinels. */
