@@ -38,6 +38,8 @@ const capture = (resolve: (value: unknown) => void, reject: (reason: unknown) =>
   capturedReject = reject;
 };
 
+const ignore = (): void => {};
+
 /**
  * One command on its way: encoded whole, with one promise, from the facade to the reply.
  * All requests have one shape, so that every place that handles them stays monomorphic.
@@ -149,6 +151,12 @@ export class Request {
     this.#reject = capturedReject;
     if (this.signal !== null) this.#watch(this.signal);
     return this.promise;
+  }
+
+  /** Readies it without a promise: nobody waits for it. */
+  startUnheard(): void {
+    this.#resolve = ignore;
+    this.#reject = ignore;
   }
 
   /** What is known about the command should it fail now. */

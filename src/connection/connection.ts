@@ -86,7 +86,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
 
   /** Those of them that callers have sent. */
   get callers(): number {
-    return this.#queue.size - this.#own.size;
+    return this.#queue.size - this.#own.size - (this.#order.isOut ? 1 : 0);
   }
 
   /** The commands that it has had. */
@@ -176,7 +176,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #checkOrder(): void {
     this.#untilCheck = this.#order.interval;
     if (!this.#order.mayProbe) return;
-    this.executeOwn(this.#order.makeProbe(this.#clock.random(), this.#clock.coarseNow(), this.#socketTimeout));
+    this.enqueue(this.#order.makeProbe(this.#clock, this.#socketTimeout));
   }
 
   /** Settles as soon as nothing is outstanding, or when the connection ends. */
@@ -202,7 +202,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     if (this.#flushScheduled) this.#endTurn();
     this.#queue.expire(now, (request) => {
       expired++;
-      if (!this.#own.has(request)) ofCallers++;
+      if (!this.#own.has(request) && request !== this.#order.probe) ofCallers++;
       // Its stack would say nothing of the call, and after an outage there are tens of thousands.
       request.cancel(withoutStack(() => timeoutError(request, this.node)));
     });
@@ -296,12 +296,14 @@ export class Connection implements Executor, TransportListener, ReplySink {
     const accepted = request.accept(reply);
     // A batch too, wherever it runs: its EXEC ends the WATCH of a lease.
     if (request.route !== "share" || request.parts !== null) {
-      if (request === this.#order.probe && !this.#order.passes(reply)) {
-        this.close("order", new ProtocolError("a reply was missing, or one too many: their order is lost"));
-        return;
+      if (request === this.#order.probe) {
+        if (!this.#order.passes(reply)) {
+          this.close("order", new ProtocolError("a reply was missing, or one too many: their order is lost"));
+          return;
+        }
+      } else if (request.parts === null || accepted !== "more") {
+        this.session.observe(request, reply); // of a batch only once it is whole: its commands are looked at together
       }
-      // A batch only once it is whole: its commands are looked at together.
-      if (request.parts === null || accepted !== "more") this.session.observe(request, reply);
       if (request.spec.name === "MONITOR" && reply === "OK") this.#silenced = "monitor";
     }
     if (accepted === "more") return;

@@ -1,7 +1,8 @@
-import { buildCall } from "../commands/call.ts";
-import { Request } from "../commands/request.ts";
-import type { Reply } from "../protocol/reply.ts";
+import type { Clock } from "../base/clock.ts";
 import { ServerError } from "../base/errors.ts";
+import { Request } from "../commands/request.ts";
+import { knownCommand } from "../commands/table.ts";
+import type { Reply } from "../protocol/reply.ts";
 
 /**
  * A shared connection is checked after so many commands: a mistake of the server, or of something in between, is found before it
@@ -12,6 +13,7 @@ const EVERY = 512;
 const OLD = 1000;
 /** A whole number that no connection comes to: what is counted down must not be Infinity, which would be an object. */
 const NEVER = 2 ** 30;
+const ECHO = knownCommand("ECHO");
 
 /**
  * Checks that the replies on a shared connection still belong to their commands. Redis numbers neither, so a reply too many or too
@@ -20,7 +22,9 @@ const NEVER = 2 ** 30;
  */
 export class OrderCheck {
   #probe: Request | null = null;
-  #word = "";
+  /** Two, in turn: the reply to the one before must not pass. */
+  #echo: Request | null = null;
+  #nextEcho: Request | null = null;
   #watched = false;
   #checkedAt = 0;
 
@@ -48,20 +52,27 @@ export class OrderCheck {
   /** Whether an ECHO may be sent now. */
   get mayProbe(): boolean {
     // One that was late before it was written has gone without a reply.
-    return this.#watched && (this.#probe === null || this.#probe.state === "settled");
+    return this.#watched && !this.isOut;
   }
 
-  /** The ECHO, with what it must answer. `random` in [0, 1) makes it a word that no data holds. */
-  makeProbe(random: number, now: number, timeout: number): Request {
+  /** Whether an ECHO holds a place among the commands. */
+  get isOut(): boolean {
+    return this.#probe !== null && this.#probe.state !== "settled";
+  }
+
+  /** The ECHO, started, of a word that no data holds; `timeout` in ms. */
+  makeProbe(clock: Clock, timeout: number): Request {
+    const now = clock.coarseNow();
+    const echo = this.#nextEcho ?? echoOf(clock);
     this.#checkedAt = now;
-    this.#word = `respool:${random.toString(36).slice(2)}`;
-    const call = buildCall("ECHO", [this.#word]);
+    this.#nextEcho = this.#echo;
+    this.#echo = echo;
     // Its route is that of few commands: the connection looks for it among those only.
-    const probe = new Request(call.spec, call.args, call.payload, null, "lease", null);
+    const probe = new Request(echo.spec, echo.args, echo.payload, null, "lease", null);
     probe.timeout = timeout;
     probe.deadline = now + timeout;
     this.#probe = probe;
-    void probe.start();
+    probe.startUnheard();
     return probe;
   }
 
@@ -73,6 +84,11 @@ export class OrderCheck {
       if (reply.code === "NOPERM") this.#watched = false;
       return true;
     }
-    return reply === this.#word;
+    return reply === this.#echo?.args[0];
   }
+}
+
+/** Of a word that no data holds. */
+function echoOf(clock: Clock): Request {
+  return ECHO.buildFlat([`respool:${clock.random().toString(36).slice(2)}`]);
 }

@@ -154,9 +154,9 @@ export class NodePool implements Executor, Ticking, SupplyListener, House, Lease
     this.#supply.balance();
   }
 
-  /** Whether the only lane can take a command; where not, the slow way finds out why. */
+  /** Whether the only lane can take a command, the pool's own counted in; where not, the slow way counts exactly, and finds out why. */
   #mayJoin(lane: Connection, request: Request): boolean {
-    return this.#admission.admits(request, lane.callers, lane.queuedBytes + this.#waitingBytes + request.bytes);
+    return this.#admission.admits(request, lane.outstanding, lane.queuedBytes + this.#waitingBytes + request.bytes);
   }
 
   #refuse(request: Request, error: QueueFullError): void {
