@@ -77,9 +77,13 @@ export class Redis implements AsyncDisposable {
    *
    * @param input a URL (`redis://user:pw@host:6379/0`, `rediss://…`, `redis+unix:///path`, `redis+cluster://a:7000,b:7001`,
    *   `redis+sentinel://a:26379,b:26379/mymaster`), options, or `{ pool }`
+   * @param extra more options; those of a cluster or of sentinels with such a URL
    * @throws OptionsError `ERR_OPTIONS` naming the option, what was expected and what came
    */
-  constructor(input?: string | URL | RedisOptions | SharedPoolOptions, extra?: RedisOptions) {
+  constructor(
+    input?: string | URL | RedisOptions | SharedPoolOptions,
+    extra?: RedisOptions | ClusterOptions | SentinelOptions,
+  ) {
     const view = (input as unknown) instanceof View ? (input as unknown as View) : firstView(input, extra);
     this.#shared = view.shared;
     this.#settings = view.settings;
@@ -323,8 +327,13 @@ export class Redis implements AsyncDisposable {
   async #runPipeline(parts: readonly Request[]): Promise<unknown[]> {
     const batch = batchRequest("PIPELINE", parts, false);
     const results = (await this.dispatch(batch)) as unknown[];
-    // Alone on a connection of its own, a part may rely on another one's SELECT: it cannot go without the others.
-    if (this.#settings.policy === null || batch.route !== "share") return results;
+    if (batch.route !== "share") {
+      // Alone on a connection of its own, a part may rely on another one's SELECT: it cannot go without the others.
+      const { topology } = this.#shared;
+      for (const result of results) if (result instanceof ServerError) topology.learnFrom(result);
+      return results;
+    }
+    if (this.#settings.policy === null) return results;
     // Refused because of the server's state: sent again one by one, which keeps what the others got.
     await repeatRefused(parts, results, {
       groupOf: () => 0,
@@ -366,7 +375,7 @@ showStats(Redis.prototype);
 
 function firstView(
   input: string | URL | RedisOptions | SharedPoolOptions | undefined,
-  extra: RedisOptions | undefined,
+  extra: RedisOptions | ClusterOptions | SentinelOptions | undefined,
 ): View {
   if (isSharedPool(input, extra)) return new View(...viewOn(ConnectionPool.coreOf(input.pool), false));
   return new View(...viewOn(coreOf(input, extra), true));

@@ -26,6 +26,7 @@ test("one URL is enough, in the form of an array or of redis+cluster://", async 
     Redis.cluster([{ host, port }]),
     Redis.cluster(`redis+cluster://${host}:${port}`),
     new Redis(`redis+cluster://127.0.0.1:1,${host}:${port}?maxConnections=3`),
+    new Redis(`redis+cluster://${host}:${port}`, { natMap: {}, refreshInterval: 0, maxTotalConnections: 9 }),
   ]) {
     await client.set("entry", "x");
     assert.equal(await client.get("entry"), "x");

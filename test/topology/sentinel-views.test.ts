@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { subscribe, unsubscribe } from "node:diagnostics_channel";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
-import { Redis } from "../../src/index.ts";
+import { Redis, ServerError } from "../../src/index.ts";
 import { startSentinels, startServer } from "../../src/testing/index.ts";
 import { report } from "../faults/report.ts";
 import { connectRaw } from "../support/raw-client.ts";
@@ -51,6 +51,26 @@ test("after a time without any sentinel one of them is heard again, although not
   await sleep(1500);
   await using second = await startFakeSentinel(() => ({ primary: place(primary) }), port);
   await until(() => heard(second), { timeout: 20_000 });
+});
+
+test("a pipeline on a connection of its own tells of a demotion, too", async () => {
+  await using old = await startServer();
+  await using now = await startServer();
+  const view = { told: { primary: place(old) } as Told };
+  await using sentinel = await startFakeSentinel(() => view.told);
+  const options = { refreshInterval: 0 };
+  await using redis = Redis.sentinel({ name: "m", sentinels: [{ port: sentinel.port }] }, options);
+  const onItsOwn = (): Promise<unknown[]> => redis.pipeline().select(0).set("k", "v").exec();
+  assert.deepEqual(await onItsOwn(), ["OK", "OK"]);
+  // Until then the looks at the beginning are over.
+  await sleep(1500);
+  view.told = { primary: place(now) };
+  using raw = await connectRaw(old);
+  await raw.command("REPLICAOF", "127.0.0.1", String(now.port));
+  const [, refused] = await onItsOwn();
+  assert.ok(refused instanceof ServerError && refused.code === "READONLY", String(refused));
+  await until(() => Object.keys(redis.stats().nodes)[0] === `127.0.0.1:${now.port}`, { timeout: 20_000 });
+  assert.deepEqual(await onItsOwn(), ["OK", "OK"]);
 });
 
 describe("fault 42, sentinels disagree", () => {

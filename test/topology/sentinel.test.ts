@@ -96,7 +96,7 @@ describe("three sentinels with a password, a primary and two replicas with anoth
     const refusals: [Partial<SentinelSetup>, SentinelOptions, string, RegExp][] = [
       [{ name: "other" }, {}, "ERR_CONNECT", /none of the \d sentinel\(s\) that answer knows a primary called "other"/],
       [{ password: "wrong" }, {}, "ERR_CONNECT_AUTH", /none of the 1 sentinel.*password/],
-      [{ password: undefined }, {}, "ERR_CONNECT_AUTH", /none of the 1 sentinel.*wants a password/],
+      [{ password: undefined }, {}, "ERR_CONNECT_AUTH", /none of the 1 sentinel.*wants a password.*beside `sentinels`/],
       [{}, { password: "wrong" }, "ERR_CONNECT_AUTH", /password/],
       [{ sentinels: [place(await setup.primary())] }, {}, "ERR_CONNECT_AUTH", /none of the 1 sentinel/],
     ];

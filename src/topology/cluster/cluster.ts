@@ -165,9 +165,10 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
       return hasChangedNothing(error);
     }
     const redirect = redirectOf(error, this);
+    const tells = redirect !== null || TELLING.has(error.code);
     if (redirect?.kind === "MOVED") this.moved(redirect.slot, redirect.endpoint);
-    else this.learn(error);
-    return redirect !== null || TELLING.has(error.code);
+    else if (tells || error.code === "MOVED") this.learn(error);
+    return tells;
   }
 
   refresh(): Promise<void> {

@@ -18,6 +18,8 @@ const ROLE_TIMEOUT = 1000;
 /** How soon it is looked again where no news can be relied on: replicas settle, or no sentinel answers, ms. */
 const AGAIN = 2000;
 
+const OWN_LOGIN = " (a sentinel's own: `username` and `password` beside `sentinels`, not those of the servers)";
+
 /**
  * Finds a primary and its replicas through sentinels. They are asked at the first command, whenever a server is in trouble, when one
  * of them has news, and now and then in any case; what they say holds only if the server that they name says so itself.
@@ -142,7 +144,8 @@ export class Sentinels implements Discovery {
       return;
     }
     const [last] = errors.slice(-1);
-    const text = `none of the ${this.#known.size} sentinel(s) tells who is the primary: ${messageOf(last)}`;
+    const login = last instanceof ConnectError && last.code === "ERR_CONNECT_AUTH" ? OWN_LOGIN : "";
+    const text = `none of the ${this.#known.size} sentinel(s) tells who is the primary: ${messageOf(last)}${login}`;
     this.#missing = { text, cause: last };
     const allPermanent = errors.length > 0 && errors.every(isPermanent);
     if (!allPermanent) {

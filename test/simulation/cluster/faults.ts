@@ -196,7 +196,7 @@ export const FAULTS: Readonly<Record<Exclude<ClusterFault, LinkFault>, FaultMake
     };
   },
 
-  push(player) {
+  invalidate(player) {
     for (const { server } of player.cluster.nodes) {
       for (const session of server.sessions.values()) {
         if (session.protocol !== 3) continue; // RESP2 has none

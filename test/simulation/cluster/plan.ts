@@ -47,7 +47,7 @@ const MISHAPS = {
   silence: 2,
   loading: 2,
   full: 1,
-  push: 1,
+  invalidate: 1,
   loop: 2,
 } as const;
 
