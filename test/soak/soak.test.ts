@@ -69,8 +69,9 @@ test("under a mixed load with a fault every second every promise is kept, and no
 });
 
 test("a reply that goes to somebody else is found, and the soak fails", async () => {
-  const { code, stdout } = await soak({ seconds: 2, corrupts: true });
+  const { code, stdout, stderr } = await soak({ seconds: 2, corrupts: true });
   assert.equal(code, 1);
+  assert.notEqual(stdout, "", stderr);
   const report = JSON.parse(stdout) as SoakReport;
   assert.equal(report.ok, false);
   assert.equal(report.violations.length, 1, report.violations.join("\n"));
