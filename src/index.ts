@@ -16,6 +16,7 @@ export {
   type SubscribeOptions,
   type SubscriptionKind,
 } from "./client/subscription.ts";
+export type { KeyTracking, TrackingOptions } from "./client/tracking.ts";
 export type { Transaction, TransactionOptions, TransactionResult } from "./client/transaction.ts";
 export type { PoolStats } from "./pool/stats.ts";
 export type { LoadSample, SizingAdvice } from "./pool/advice.ts";

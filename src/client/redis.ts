@@ -11,49 +11,31 @@ import type { Arg } from "../commands/spec.ts";
 import type { PoolStats } from "../pool/stats.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { repeatRefused } from "../topology/repeat.ts";
-import { isServerState, Retrier, RetryQueue } from "../topology/retry.ts";
+import { isServerState, Retrier } from "../topology/retry.ts";
 import type { ScanSource } from "../topology/topology.ts";
-import { clusterCore, coreOf, sentinelCore, type Core } from "./core.ts";
+import { clusterCore, sentinelCore } from "./core.ts";
 import { showStats } from "./show-stats.ts";
 import { batchRequest } from "../commands/batch.ts";
 import { Chain, notHere } from "./chain.ts";
 import type { Commands } from "../commands/typings.generated.ts";
 import type { MultiChain, PipelineChain } from "./chain-types.ts";
-import { closeTimeout, ConnectionPool, type CloseOptions, type LeaseOptions } from "./connection-pool.ts";
+import { closeTimeout, type CloseOptions, type LeaseOptions } from "./connection-pool.ts";
 import { leaseOn, type Lease } from "./lease.ts";
 import type { BufferRedis } from "./buffer-redis.ts";
 import { openSubscription } from "./pubsub.ts";
-import { isSharedPool, type SharedPoolOptions } from "./shared-pool.ts";
+import type { SharedPoolOptions } from "./shared-pool.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
-import { applySettings, defaultSettings, type CommandOptions, type CommandSettings } from "./settings.ts";
+import { applySettings, type CommandOptions, type CommandSettings } from "./settings.ts";
 import type { MessageListener, SubscribeOptions, Subscription, SubscriptionKind } from "./subscription.ts";
-import { Subscriptions } from "./subscriptions.ts";
+import { KeyTracking, type TrackingOptions } from "./tracking.ts";
+import { firstView, View, viewOn, type Shared } from "./view.ts";
 import { transact, type Transaction, type TransactionOptions, type TransactionResult } from "./transaction.ts";
 
 /** What a client does now, and has done since its start. */
 export interface RedisStats {
   /** The pool of each node, by `host:port` or the path of its unix socket. */
   readonly nodes: Readonly<Record<string, PoolStats>>;
-}
-
-/** What all views of one client share. */
-interface Shared extends Core {
-  readonly ownsTopology: boolean;
-  readonly subscriptions: Subscriptions;
-  readonly retries: RetryQueue;
-  state: "open" | "closed";
-}
-
-/** A view, as `with` and `buffers` make it. */
-class View {
-  readonly shared: Shared;
-  readonly settings: CommandSettings;
-
-  constructor(shared: Shared, settings: CommandSettings) {
-    this.shared = shared;
-    this.settings = settings;
-  }
 }
 
 /**
@@ -97,7 +79,7 @@ export class Redis implements AsyncDisposable {
    * @see docs/cluster.md
    */
   static cluster(nodes: readonly (string | URL | NodeAddress)[] | string | URL, options?: ClusterOptions): Redis {
-    return new Redis(new View(...viewOn(clusterCore(nodes, options), true)) as unknown as SharedPoolOptions);
+    return new Redis(viewOn(clusterCore(nodes, options), true) as unknown as SharedPoolOptions);
   }
 
   /**
@@ -108,7 +90,7 @@ export class Redis implements AsyncDisposable {
    * @see docs/sentinel.md
    */
   static sentinel(setup: SentinelSetup | string | URL, options?: SentinelOptions): Redis {
-    return new Redis(new View(...viewOn(sentinelCore(setup, options), true)) as unknown as SharedPoolOptions);
+    return new Redis(viewOn(sentinelCore(setup, options), true) as unknown as SharedPoolOptions);
   }
 
   /** The same commands with Buffers in place of strings. */
@@ -256,6 +238,35 @@ export class Redis implements AsyncDisposable {
     return this.#subscribe("ssubscribe", channels, listener, options);
   }
 
+  /**
+   * Tells which keys change on the servers, so that copies of them can be kept.
+   *
+   * @returns when it is told by every primary
+   * @throws RedisError when one of them cannot; OptionsError `ERR_OPTIONS`, also where a server does not speak RESP3
+   */
+  async trackKeys(options: TrackingOptions): Promise<KeyTracking> {
+    if (this.#shared.state !== "open") return this.refuse(closed("CLIENT TRACKING"));
+    return KeyTracking.of(this.#shared, options, this.#shared.trackings);
+  }
+
+  /**
+   * Sends a command to every primary: to one server, or to all of a cluster. It is not sent again.
+   *
+   * @returns their replies, in no particular order
+   */
+  async callEach(name: string, ...args: readonly Arg[]): Promise<Reply[]> {
+    const { topology, clock, state } = this.#shared;
+    const settings = this.#settings;
+    if (state !== "open") return this.refuse(closed(name));
+    const pools = await topology.primaries(settings);
+    const sent = pools.map((pool) => {
+      const request = buildCall(name, args);
+      applySettings(request, { ...settings, policy: null }, clock);
+      return pool.execute(request) as Promise<Reply>;
+    });
+    return Promise.all(sent);
+  }
+
   /** Returns when a connection is up; rejects with the reason why none can be made. */
   async ready(): Promise<void> {
     await this.dispatch(buildCall("PING", []));
@@ -322,6 +333,7 @@ export class Redis implements AsyncDisposable {
   #end(): void {
     this.#shared.state = "closed";
     this.#shared.subscriptions.close();
+    for (const tracking of this.#shared.trackings) void tracking.close();
   }
 
   async #runPipeline(parts: readonly Request[]): Promise<unknown[]> {
@@ -372,22 +384,6 @@ export interface Redis extends Commands {}
 
 attachCommands(Redis.prototype);
 showStats(Redis.prototype);
-
-function firstView(
-  input: string | URL | RedisOptions | SharedPoolOptions | undefined,
-  extra: RedisOptions | ClusterOptions | SentinelOptions | undefined,
-): View {
-  if (isSharedPool(input, extra)) return new View(...viewOn(ConnectionPool.coreOf(input.pool), false));
-  return new View(...viewOn(coreOf(input, extra), true));
-}
-
-function viewOn(core: Core, ownsTopology: boolean): [Shared, CommandSettings] {
-  const { options, topology, clock } = core;
-  topology.keepLanes();
-  const retries = new RetryQueue(clock, topology, options.maxInFlight);
-  const shared: Shared = { ...core, ownsTopology, subscriptions: new Subscriptions(core), retries, state: "open" };
-  return [shared, defaultSettings(options, topology.policy(new Retrier(options, retries)))];
-}
 
 function isRepeatable(result: unknown): boolean {
   return result instanceof ServerError && isServerState(result);

@@ -8,7 +8,8 @@ import { ChannelGroup, KINDS, type Subscriber } from "./channel-group.ts";
 import type { Core } from "./core.ts";
 import { deliver, MESSAGES } from "./messages.ts";
 import { Pauses } from "./pauses.ts";
-import { SubscriberLink, type LinkListener } from "./subscriber-link.ts";
+import type { LinkListener } from "./push-link.ts";
+import { SubscriberLink } from "./subscriber-link.ts";
 import type { Gap, SubscriptionKind } from "./subscription.ts";
 
 /** So often a channel is tried at once where the nodes say that it is elsewhere; then with pauses, for they do not agree. */
@@ -20,7 +21,7 @@ const DOUBT = 5000;
  * All subscriptions of one client. What is wanted is kept here; a fresh connection is told all of it, so nothing has to be
  * remembered by the user. One connection for all of them; in a cluster one more for each node that owns the slot of a sharded channel.
  */
-export class Subscriptions implements LinkListener {
+export class Subscriptions implements LinkListener<SubscriberLink> {
   readonly #topology: Topology;
   readonly #options: ResolvedOptions;
   readonly #clock: Clock;

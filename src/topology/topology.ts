@@ -22,6 +22,8 @@ export interface Topology extends Executor {
    * @throws OptionsError for keys that are not on one node
    */
   poolFor(keys: readonly Arg[], limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<NodePool>;
+  /** The pools of all primaries. It waits within the limits while none is known. */
+  primaries(limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<readonly NodePool[]>;
   /** The hash slot of a key, which is all on one node; null where there are none, for every node has all keys. */
   slotOf(key: Arg): number | null;
   /** What decides on the repeats of a view's commands: the view's own rules, and what the topology adds. */

@@ -275,6 +275,11 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     }
   }
 
+  async primaries(limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<readonly NodePool[]> {
+    await this.poolFor([], limits);
+    return this.#table.shards.map(({ primary }) => primary);
+  }
+
   slotOf(key: Arg): number {
     return slotOf(key);
   }

@@ -273,6 +273,10 @@ export class Replicated implements Topology, Members, RulesTarget {
     return late ? noNodeWithin(timeout, this.#missing(), this.#options) : null;
   }
 
+  async primaries(limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<readonly NodePool[]> {
+    return [await this.poolFor([], limits)];
+  }
+
   slotOf(): null {
     return null;
   }

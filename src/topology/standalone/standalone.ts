@@ -26,6 +26,10 @@ export class Standalone implements Topology {
     return this.pool;
   }
 
+  async primaries(): Promise<readonly NodePool[]> {
+    return [this.pool];
+  }
+
   slotOf(): null {
     return null;
   }
