@@ -10,10 +10,11 @@ export interface ChildResult {
 
 const ROOT = new URL("../../", import.meta.url);
 const ENTRY = new URL("src/index.ts", ROOT).href;
+const CACHE = new URL("src/cache/index.ts", ROOT).href;
 
 /**
  * Runs a program (JavaScript, an ES module) in a process of its own, with `Redis`, `ConnectionPool` and the rest of the public
- * entry as `respool`, and waits for its end.
+ * entry as `respool`, that of the cache as `cache`, and waits for its end.
  *
  * @param options.timeout it is killed after so long, ms; default 20000
  */
@@ -22,7 +23,7 @@ export async function runChild(
   env: Readonly<Record<string, string>> = {},
   options: { timeout?: number } = {},
 ): Promise<ChildResult> {
-  const code = `import * as respool from ${JSON.stringify(ENTRY)};\n${program}`;
+  const code = `import * as respool from ${JSON.stringify(ENTRY)};\nimport * as cache from ${JSON.stringify(CACHE)};\n${program}`;
   const child = spawn(process.execPath, ["--import", "tsx", "--input-type=module", "-e", code], {
     cwd: ROOT,
     env: { ...process.env, NODE_OPTIONS: "", NODE_TEST_CONTEXT: "", ...env },

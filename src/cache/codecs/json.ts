@@ -1,0 +1,29 @@
+import type { Codec } from "../codec.ts";
+import { refuseLost, type Keeps } from "./lost.ts";
+
+/** How JSON is written. */
+export interface JsonOptions {
+  /** Leaves out properties that are undefined, as `JSON.stringify` does, instead of refusing the value. Default false. */
+  readonly dropUndefined?: boolean | undefined;
+}
+
+const KEEPS: Keeps = { loneSurrogates: true, protoName: true };
+
+/**
+ * JSON: what every other client can read. Refuses what JSON would lose or change: undefined, NaN, -0, bigint, Date, Map, Set, Buffer,
+ * typed arrays, and instances of classes.
+ */
+export function json<T = unknown>(options: JsonOptions = {}): Codec<T> {
+  const keeps: Keeps = options.dropUndefined === true ? { ...KEEPS, undefined: "properties" } : KEEPS;
+  return {
+    id: "json",
+    encode(value) {
+      refuseLost("json", value, keeps);
+      return JSON.stringify(value);
+    },
+    decode: (bytes) => JSON.parse(utf8.decode(bytes)) as T,
+  };
+}
+
+/** Bytes that are no UTF-8 are no JSON: with replacement characters in them they would be another value. */
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
