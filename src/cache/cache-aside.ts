@@ -39,6 +39,8 @@ interface Lock {
 /** Waits of a process for another one that makes an entry, before it looks by itself, ms. */
 const FIRST_LOOK = 50;
 const LAST_LOOK = 1000;
+/** So many times as long as a lock lasts a loader elsewhere is waited for: one that hangs is not to hold up everybody. */
+const PATIENCE = 4;
 
 /** What stands for a time without an end, ms: 100 years. */
 const FOREVER = 3_155_760_000_000;
@@ -109,8 +111,9 @@ export class CacheAside {
 
   /** Makes the entry when no other process does; else waits for that. */
   async #inTurn(key: string, plan: Plan, { stale, until, signal }: Omit<Turn, "lock">): Promise<unknown> {
-    const { fills, keys, counters } = this.#parts;
+    const { fills, keys, counters, settings } = this.#parts;
     let limit = until;
+    const end = clock.now() + PATIENCE * settings.lockTtl;
     for (let pause = FIRST_LOOK; ; pause = Math.min(LAST_LOOK, pause * 2)) {
       const taken = await this.#take(key, limit);
       const value = taken.lookup === null ? null : this.#served(key, taken.lookup.entry, plan);
@@ -118,7 +121,7 @@ export class CacheAside {
         if (taken.lock !== null) this.#release(key, taken.lock);
         return value.value;
       }
-      if (taken.lock !== null || !taken.isHeld)
+      if (taken.lock !== null || !taken.isHeld || clock.now() >= end)
         return this.#make(key, plan, { lock: taken.lock, stale, until: limit, signal });
       if (stale !== null) {
         counters.staleHits++;
@@ -127,7 +130,7 @@ export class CacheAside {
       counters.waits++;
       await fills.wait(keys.id(key), pause * (0.75 + 0.5 * clock.random()), signal);
       signal.throwIfAborted();
-      limit = clock.now() + this.#parts.settings.readTimeout;
+      limit = clock.now() + settings.readTimeout;
     }
   }
 
@@ -165,7 +168,11 @@ export class CacheAside {
       return stale.value;
     }
     renewal?.cancel();
-    if (lock === null || versions === null) return value;
+    if (lock === null) return value;
+    if (versions === null) {
+      this.#release(key, lock);
+      return value;
+    }
     const stored = this.#store(key, plan, { value, versions, lock, cost: clock.now() - began });
     if (plan.awaitWrite) await stored;
     return value;

@@ -102,14 +102,5 @@ function isAnswer(error: unknown): boolean {
   return name === "ServerError" && !UNWELL.has(code ?? "");
 }
 
-/** Answers of a server that cannot serve. */
-const UNWELL: ReadonlySet<string> = new Set([
-  "LOADING",
-  "MASTERDOWN",
-  "CLUSTERDOWN",
-  "BUSY",
-  "OOM",
-  "MISCONF",
-  "NOREPLICAS",
-  "READONLY",
-]);
+/** Answers of a server that cannot serve anything. One that takes no writes, for whatever reason, can still be read. */
+const UNWELL: ReadonlySet<string> = new Set(["LOADING", "MASTERDOWN", "CLUSTERDOWN", "BUSY"]);

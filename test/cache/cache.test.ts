@@ -298,6 +298,27 @@ test("what is set or deleted while a loader runs is not overwritten by it", asyn
   assert.equal(cache.stats().lostLocks, 2);
 });
 
+test("a loader elsewhere that hangs is not waited for for ever", async () => {
+  await using cache = cacheOf<number>({ namespace: "hangs", lockTtl: 100 });
+  await redis.set("{hangs:a}#lock", "somebody else's");
+  const began = performance.now();
+  assert.equal(await cache.getOrSet("a", () => 7, { awaitWrite: true }), 7);
+  assert.ok(performance.now() - began >= 400);
+  assert.ok(cache.stats().waits > 1);
+  assert.equal(await cache.get("a"), undefined, "it is stored by who holds the lock, or not at all");
+});
+
+test("a server that takes no writes is still read, and what is asked of it is no failure", async () => {
+  await using full = await startServer();
+  await using client = new Redis({ host: full.host, port: full.port });
+  await using cache = new Cache<string>(client, { namespace: "full", readTimeout: 1000, writeTimeout: 1000 });
+  await cache.set("a", "kept");
+  await client.call("CONFIG", "SET", "maxmemory", "1");
+  for (let index = 0; index < 10; index++) assert.equal(await cache.set("b", "refused"), false);
+  assert.equal(cache.stats().breaker, "closed");
+  assert.equal(await cache.get("a"), "kept");
+});
+
 test("clear deletes the namespace's entries, and no others", async () => {
   await using cache = cacheOf<number>({ namespace: "cleared" });
   await redis.set("cleared-not:1", "x");
