@@ -11,7 +11,7 @@ import { lockScripts } from "./scripts.ts";
 import type { SingleFlight } from "./single-flight.ts";
 import type { Head } from "./stored.ts";
 import type { Tags } from "./tags.ts";
-import { clock } from "./time.ts";
+import { clock, FOREVER } from "./time.ts";
 import { asArg, type Stored, type TwoKeyLayout } from "./two-keys.ts";
 
 /** Makes a value that is not cached. */
@@ -41,9 +41,6 @@ const FIRST_LOOK = 50;
 const LAST_LOOK = 1000;
 /** So many times as long as a lock lasts a loader elsewhere is waited for: one that hangs is not to hold up everybody. */
 const PATIENCE = 4;
-
-/** What stands for a time without an end, ms: 100 years. */
-const FOREVER = 3_155_760_000_000;
 
 /**
  * Cache-aside: the value from Redis, else from the loader, which runs once in all processes together. Redis may be slow or gone at every

@@ -44,9 +44,11 @@ interface Kept {
   readonly until: number;
 }
 
-/** A read under way; what it brings is kept only if the key has not changed meanwhile. */
+/** Reads of a key under way; what they bring is kept only if the key has not changed meanwhile. */
 export interface Reading {
   isCurrent: boolean;
+  /** While there are any, a change of the key concerns them. */
+  readers: number;
 }
 
 /** What an entry takes beside its bytes: the key, objects, and the value that was decoded. */
@@ -117,7 +119,8 @@ export class Memory {
     if (this.#tracking === null) this.#start();
     if (!this.isLive) return null;
     let reading = this.#readings.get(key);
-    if (reading === undefined) this.#readings.set(key, (reading = { isCurrent: true }));
+    if (reading === undefined) this.#readings.set(key, (reading = { isCurrent: true, readers: 0 }));
+    reading.readers++;
     return reading;
   }
 
@@ -130,7 +133,7 @@ export class Memory {
 
   /** Keeps what was read, unless the key has changed meanwhile. */
   keep(key: string, reading: Reading, bytes: Buffer, entry: Entry): void {
-    if (this.#readings.get(key) === reading) this.#readings.delete(key);
+    this.end(key, reading);
     if (!reading.isCurrent || !this.isLive) return;
     const { maxAge, copies } = this.#settings;
     const tags = entry.tags.map(([name]) => name);
@@ -144,9 +147,9 @@ export class Memory {
     }
   }
 
-  /** A key that was read is not to be kept. */
+  /** A read is over, and brings nothing to keep. */
   end(key: string, reading: Reading): void {
-    if (this.#readings.get(key) === reading) this.#readings.delete(key);
+    if (--reading.readers === 0 && this.#readings.get(key) === reading) this.#readings.delete(key);
   }
 
   /** A key has changed, or is about to. */

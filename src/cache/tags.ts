@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import type { Redis } from "../index.ts";
 import type { Keys } from "./keys.ts";
 import type { Head } from "./stored.ts";
+import { FOREVER } from "./time.ts";
 
 /** A version is kept so long after its latest use, ms, and at least as long as the entries that have it. */
 const KEPT = 24 * 3600 * 1000;
@@ -21,11 +22,11 @@ export class Tags {
   /**
    * The versions for an entry that is about to be made; tags without one get one.
    *
-   * @param ttl of the entry, ms
+   * @param ttl of the entry, ms; Infinity for ever
    */
   async take(redis: Redis, names: readonly string[], ttl: number): Promise<Head["tags"]> {
     if (names.length === 0) return [];
-    const kept = Math.max(KEPT, 2 * ttl);
+    const kept = Math.min(FOREVER, Math.max(KEPT, 2 * ttl));
     const pipeline = redis.pipeline();
     for (const name of names) {
       const key = this.#keys.tag(name);

@@ -1,5 +1,8 @@
 import type { Clock } from "../index.ts";
 
+/** What stands for a time without an end, ms: 100 years. */
+export const FOREVER = 3_155_760_000_000;
+
 /** The process's clock, as the cache needs it. */
 export const clock: Pick<Clock, "now" | "schedule" | "random"> = {
   now: () => performance.now(),

@@ -264,6 +264,16 @@ test("a tag makes its entries invalid, also one that is being made at the time",
   assert.equal(await cache.getOrSet("a", loader, options), 2);
 });
 
+test("a value without an end can have tags", async () => {
+  await using cache = cacheOf<number>({ namespace: "endless", ttl: Infinity });
+  assert.equal(await cache.set("a", 1, { tags: ["t"] }), true);
+  assert.equal(await redis.pttl("endless:a"), -1);
+  assert.equal(await cache.getOrSet("b", () => 2, { tags: ["t"], awaitWrite: true }), 2);
+  assert.deepEqual(await cache.getMany(["a", "b"]), [1, 2]);
+  await cache.invalidateTag("t");
+  assert.deepEqual(await cache.getMany(["a", "b"]), [undefined, undefined]);
+});
+
 test("a tag whose key was evicted makes its entries invalid for good", async () => {
   await using cache = cacheOf<number>({ namespace: "evicted" });
   await cache.set("a", 1, { tags: ["t"] });

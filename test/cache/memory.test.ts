@@ -2,7 +2,9 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 import { Cache, v8, type CacheOptions } from "../../src/cache/index.ts";
-import { Redis } from "../../src/index.ts";
+import { Keys } from "../../src/cache/keys.ts";
+import { Memory } from "../../src/cache/memory.ts";
+import { Redis, type KeyTracking, type TrackingOptions } from "../../src/index.ts";
 import { startServer, type TestServer } from "../../src/testing/index.ts";
 import { until } from "../support/wait.ts";
 
@@ -110,6 +112,35 @@ for (const tracking of ["broadcast", "reads"] as const) {
     });
   });
 }
+
+test("of several reads at once none brings back what has changed after another one has ended", async () => {
+  let tell: (keys: readonly string[] | null) => void = () => {};
+  const tracking = { isLive: true, close: async () => {} } as unknown as KeyTracking;
+  const client = {
+    trackKeys: async ({ onInvalidate }: TrackingOptions) => {
+      tell = onInvalidate;
+      return tracking;
+    },
+  } as unknown as Redis;
+  const settings = { maxEntries: 10, maxBytes: 10_000, maxAge: 60_000, mode: "broadcast", copies: false } as const;
+  const memory = new Memory(settings, new Keys("n"), client, (error) => assert.fail(String(error)));
+  assert.equal(memory.begin("n:a"), null);
+  await until(() => memory.isLive);
+  const [first, second] = [memory.begin("n:a"), memory.begin("n:a")];
+  assert.ok(first !== null && second !== null);
+  const entry = { value: "old", timing: null, tags: [], isEmpty: false };
+  memory.keep("n:a", first, Buffer.from('"old"'), entry);
+  assert.equal(memory.get("n:a"), memory.get("n:a"));
+  tell(["n:a"]);
+  // Read before the change, and late.
+  memory.keep("n:a", second, Buffer.from('"old"'), entry);
+  assert.equal(memory.get("n:a"), undefined);
+  const third = memory.begin("n:a");
+  assert.ok(third !== null);
+  memory.keep("n:a", third, Buffer.from('"new"'), { ...entry, value: "new" });
+  assert.deepEqual(memory.get("n:a"), { ...entry, value: "new" });
+  await memory.close();
+});
 
 test("plain values are shared and frozen; others, and copies where asked for, are each caller's own", async () => {
   await using plain = cacheOf<{ list: number[] }>();
