@@ -36,6 +36,30 @@ test("a replica that a sentinel is not connected to yet is a member soon after; 
   await until(() => Object.keys(late.stats().nodes).length === 2, { timeout: 20_000 });
 });
 
+test("a replica that only one of the sentinels has found yet is a member; one that most hold to be down is none", async () => {
+  await using primary = await startServer();
+  await using replica = await startServer({ config: { replicaof: `127.0.0.1 ${primary.port}` } });
+  const known: Told = { primary: place(primary), replicas: [place(replica)] };
+  const down: Told = { ...known, flags: "s_down,slave" };
+  const unknown: Told = { primary: place(primary) };
+  const views = [unknown, unknown, known];
+  await using first = await startFakeSentinel(() => views[0] as Told);
+  await using second = await startFakeSentinel(() => views[1] as Told);
+  await using third = await startFakeSentinel(() => views[2] as Told);
+  const nodes = async (): Promise<number> => {
+    const sentinels = [first, second, third].map(({ port }) => ({ port }));
+    await using redis = Redis.sentinel({ name: "m", sentinels }, { refreshInterval: 0 });
+    await redis.ready();
+    return Object.keys(redis.stats().nodes).length;
+  };
+  // They are asked in a random order, and answer in any.
+  for (let round = 0; round < 6; round++) assert.equal(await nodes(), 2);
+  views.splice(0, 3, down, known, known);
+  for (let round = 0; round < 3; round++) assert.equal(await nodes(), 2);
+  views.splice(0, 3, down, down, known);
+  for (let round = 0; round < 3; round++) assert.equal(await nodes(), 1);
+});
+
 test("after a time without any sentinel one of them is heard again, although nothing calls for it", async () => {
   await using primary = await startServer();
   const first = await startFakeSentinel(() => ({ primary: place(primary) }));

@@ -70,7 +70,7 @@ function some(
 export interface Candidate {
   readonly primary: TcpEndpoint;
   readonly epoch: number;
-  /** Of who knows it as of the newest failover. */
+  /** Of all who know it as of the newest failover, in an order that is always the same. */
   readonly replicas: readonly TcpEndpoint[];
   readonly isSettling: boolean;
   /** How many name it. */
@@ -79,14 +79,44 @@ export interface Candidate {
 
 /** The primaries that are named: that of the newest failover first; of the same one, that which most name. */
 export function candidatesOf(views: readonly SentinelView[]): Candidate[] {
-  const named = new Map<string, Candidate>();
+  const named = new Map<string, SentinelView[]>();
   for (const view of views) {
     if (view.primary === null) continue;
     const node = nodeOf(view.primary);
-    const known = named.get(node);
-    const newest = known !== undefined && known.epoch >= view.epoch ? known : view;
-    const { epoch, replicas, isSettling } = newest;
-    named.set(node, { primary: view.primary, epoch, replicas, isSettling, votes: (known?.votes ?? 0) + 1 });
+    named.set(node, [...(named.get(node) ?? []), view]);
   }
-  return [...named.values()].sort((a, b) => b.epoch - a.epoch || b.votes - a.votes);
+  return [...named.values()].map(candidateOf).sort((a, b) => b.epoch - a.epoch || b.votes - a.votes);
+}
+
+/** What all who name one primary know together. */
+function candidateOf(views: readonly SentinelView[]): Candidate {
+  const epoch = Math.max(...views.map((view) => view.epoch));
+  const newest = views.filter((view) => view.epoch === epoch);
+  return {
+    primary: (newest[0] as SentinelView).primary as TcpEndpoint,
+    epoch,
+    replicas: replicasOf(newest),
+    isSettling: newest.some((view) => view.isSettling),
+    votes: views.length,
+  };
+}
+
+/**
+ * The replicas that more hold to follow than to be down. Each sentinel finds a new one in its own time, up to 10 s apart, and only one of
+ * them is heard: that somebody knows it is enough.
+ */
+function replicasOf(views: readonly SentinelView[]): TcpEndpoint[] {
+  const found = new Map<string, { endpoint: TcpEndpoint; votes: number }>();
+  const count = (endpoint: TcpEndpoint, vote: number): void => {
+    const node = nodeOf(endpoint);
+    found.set(node, { endpoint, votes: (found.get(node)?.votes ?? 0) + vote });
+  };
+  for (const { replicas, down } of views) {
+    for (const endpoint of replicas) count(endpoint, 1);
+    for (const endpoint of down) count(endpoint, -1);
+  }
+  return [...found.values()]
+    .filter(({ votes }) => votes > 0)
+    .map(({ endpoint }) => endpoint)
+    .sort((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
 }

@@ -15,6 +15,8 @@ export interface SentinelView {
   readonly epoch: number;
   /** Those that follow the primary. */
   readonly replicas: readonly TcpEndpoint[];
+  /** Those that it holds to be down. */
+  readonly down: readonly TcpEndpoint[];
   /** Whether there are others that are not down, and may follow it soon: no news tells when. */
   readonly isSettling: boolean;
   readonly sentinels: readonly TcpEndpoint[];
@@ -40,15 +42,16 @@ export async function askSentinel(clock: Clock, pool: NodePool, name: string, ti
   );
   if (address?.status !== "fulfilled") throw explained(address?.reason, pool);
   const [host, port] = listOf(address.value);
-  const up = listOf(valueOf(replicas))
-    .map(recordOf)
-    .filter((fields) => !has(fields, /s_down|o_down/));
+  const all = listOf(valueOf(replicas)).map(recordOf);
+  const down = all.filter((fields) => has(fields, /s_down|o_down/));
+  const up = all.filter((fields) => !down.includes(fields));
   const following = up.filter(isFollowing);
   return {
     pool,
     primary: endpointOf(host, port),
     epoch: Number(recordOf(valueOf(primary)).get("config-epoch") ?? 0),
     replicas: endpointsOf(following),
+    down: endpointsOf(down),
     isSettling: following.length < up.length,
     sentinels: endpointsOf(listOf(valueOf(sentinels)).map(recordOf)),
   };
@@ -72,12 +75,8 @@ function isFollowing(fields: ReadonlyMap<string, string>): boolean {
   return (fields.get("role-reported") ?? "slave") === "slave";
 }
 
-/** In an order that is the same for all sentinels. */
 function endpointsOf(records: readonly ReadonlyMap<string, string>[]): TcpEndpoint[] {
-  const endpoints = records.map((fields) => endpointOf(fields.get("ip"), fields.get("port")));
-  return endpoints
-    .filter((endpoint) => endpoint !== null)
-    .sort((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
+  return records.map((fields) => endpointOf(fields.get("ip"), fields.get("port"))).filter((each) => each !== null);
 }
 
 /** null for what is no address: one that is wrong must not make the others useless. */
