@@ -9,7 +9,7 @@ const help = `npm run bench -- [options]
   --quick          one short round of the fastest settings of each client, in most workloads, without allocations: an idea of the
                    figures in less than three minutes
   --only NAME      only this client, or this workload (get-64b@50); a name that no client or workload has stands for the
-                   workloads whose names begin so (get-64b); may be repeated
+                   workloads whose names begin so (get-64b); may be repeated. The caches are measured with --only cache alone
   --rounds N       rounds of every client, a whole number below 1000; default 3, with --quick 1
   --seconds S      how long a round measures, between 0 and 1000; default 1, with --quick 0.15; open loops take twice that
   --json FILE      writes the figures to FILE, too
@@ -67,12 +67,20 @@ function choose(only, quick) {
   const wanted = only.filter((name) => !Object.hasOwn(clients, name)).flatMap(workloadsNamed);
   const usual = Object.keys(clients).filter((name) => !quick || clients[name].quick);
   const chosen = named.length > 0 ? [...new Set(named)] : usual;
-  const some = workloads.filter(({ name, quick: short }) =>
-    wanted.length > 0 ? wanted.includes(name) : !quick || short,
+  const some = workloads.filter(({ name, suite, quick: short }) =>
+    wanted.length > 0 ? wanted.includes(name) : suite === suiteOf(named) && (!quick || short),
   );
   const possible = some.filter((workload) => chosen.some((name) => takesPart(name, workload)));
   if (possible.length === 0) throw new Error("--only: the chosen clients take part in none of the chosen workloads");
-  return { chosen, workloads: possible };
+  return {
+    chosen: chosen.filter((name) => possible.some((workload) => takesPart(name, workload))),
+    workloads: possible,
+  };
+}
+
+/** What is measured when no workload was named: the clients, unless a cache was. */
+function suiteOf(named) {
+  return named.map((name) => clients[name].suite).find((suite) => suite !== undefined) ?? "clients";
 }
 
 /** The one of this name, else those whose names begin so. */

@@ -8,10 +8,8 @@ import { clients } from "./clients/catalogue.mjs";
 import { bunProgram } from "./round.mjs";
 
 const here = fileURLToPath(new URL(".", import.meta.url));
-const packages = [...new Set(Object.values(clients).flatMap((client) => client.package ?? []))];
-
 /** What of this folder a run or a report writes: no change of what is measured. */
-const WRITTEN = ["results.json", "results.svg", "RESULTS.md"];
+const WRITTEN = ["results.json", "results.svg", "RESULTS.md", "caches/results.json", "caches/RESULTS.md"];
 /** Settings of the server that could make a difference. */
 const SERVER_SETTINGS = ["save", "appendonly", "io-threads", "maxmemory", "maxmemory-policy", "activedefrag"];
 
@@ -34,8 +32,8 @@ export async function describeRun(options, servers) {
     versions: {
       node: process.version,
       server: `redis-server ${server}`,
-      limit: options.limit?.version,
-      ...versions(),
+      limit: options.workloads.some(({ suite }) => suite === "clients") ? options.limit?.version : undefined,
+      ...versions(options.chosen),
     },
     commit: commit(),
     serverSettings,
@@ -44,8 +42,15 @@ export async function describeRun(options, servers) {
     phases: options.phases,
     started: new Date().toISOString().slice(0, 10),
     settings: Object.fromEntries(options.chosen.map((name) => [name, clients[name].settings])),
-    installed: installedSizes(),
+    installed: installedSizes(packagesOf(options.chosen)),
   };
+}
+
+/** By the package's name, the folder in which it is installed. */
+function packagesOf(chosen) {
+  return new Map(
+    chosen.flatMap((name) => (clients[name].package ? [[clients[name].package, clients[name].folder ?? ""]] : [])),
+  );
 }
 
 /** `{ id, changed }` of what is measured, or null where this is no clone. */
@@ -63,8 +68,8 @@ function commit() {
   }
 }
 
-function packageOf(name) {
-  const folder = name === "respool" ? join(here, "..") : join(here, "node_modules", name);
+function packageOf(name, place) {
+  const folder = name === "respool" ? join(here, "..") : join(here, place, "node_modules", name);
   try {
     return { folder, manifest: JSON.parse(readFileSync(join(folder, "package.json"), "utf8")) };
   } catch {
@@ -72,9 +77,10 @@ function packageOf(name) {
   }
 }
 
-function versions() {
+function versions(chosen) {
   const found = {};
-  for (const name of packages) found[name] = packageOf(name)?.manifest.version;
+  for (const [name, place] of packagesOf(chosen)) found[name] = packageOf(name, place)?.manifest.version;
+  if (!chosen.some((name) => clients[name].runtime === "bun")) return found;
   try {
     found.bun = execFileSync(bunProgram(), ["--version"], { encoding: "utf8" }).trim();
   } catch {
@@ -84,10 +90,10 @@ function versions() {
 }
 
 /** Bytes on disk of each package with all it depends on; of respool, which is not installed, what npm says it would unpack. */
-function installedSizes() {
-  const sizes = packages.map((name) => [
+function installedSizes(packages) {
+  const sizes = Array.from(packages, ([name, place]) => [
     name,
-    name === "respool" ? packedSize() : sizeWithDependencies(name, new Set()),
+    name === "respool" ? packedSize() : sizeWithDependencies(name, place, new Set()),
   ]);
   return Object.fromEntries(sizes.filter(([, size]) => size > 0));
 }
@@ -105,13 +111,13 @@ function packedSize() {
   return entry.unpackedSize;
 }
 
-function sizeWithDependencies(name, seen) {
-  const found = packageOf(name);
+function sizeWithDependencies(name, place, seen) {
+  const found = packageOf(name, place);
   if (found === null || seen.has(name)) return 0;
   seen.add(name);
   const { dependencies = {}, optionalDependencies = {} } = found.manifest;
   const below = Object.keys({ ...dependencies, ...optionalDependencies });
-  return folderSize(found.folder) + below.reduce((sum, other) => sum + sizeWithDependencies(other, seen), 0);
+  return folderSize(found.folder) + below.reduce((sum, other) => sum + sizeWithDependencies(other, place, seen), 0);
 }
 
 function folderSize(folder) {

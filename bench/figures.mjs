@@ -1,6 +1,9 @@
 /** How figures are written, in the terminal and in the report. */
 
 const columns = [
+  ["stored", (row) => median(row.storedBytes, bytes)],
+  ["CPU/set", (row) => median(row.cpuPerSet, micros)],
+  ["CPU/get", (row) => median(row.cpuPerGet, micros)],
   ["CPU/op", (row) => median(row.cpuPerOp, micros)],
   ["(min–max)", (row) => range(row.cpuPerOp, micros)],
   ["ops/s", (row) => median(row.opsPerSecond, thousands)],

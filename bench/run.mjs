@@ -10,7 +10,7 @@ import { readArguments } from "./arguments.mjs";
 import { clients } from "./clients/catalogue.mjs";
 import { describeRun } from "./environment.mjs";
 import { findLimit, runLimit } from "./limit.mjs";
-import { installPeers } from "./peers.mjs";
+import { installCaches, installPeers } from "./peers.mjs";
 import { printWorkload } from "./print.mjs";
 import { startRound } from "./round.mjs";
 import { openServers } from "./servers.mjs";
@@ -107,6 +107,7 @@ function expectWritable(path) {
 async function main() {
   const asked = readArguments();
   if (asked.chosen.some((name) => clients[name].role === "peer")) installPeers();
+  if (asked.chosen.some((name) => clients[name].role === "cache")) installCaches();
   const options = { ...asked, limit: findLimit() };
   const began = Date.now();
   const servers = await openServers(options.workloads);

@@ -2,6 +2,7 @@
 import { clients } from "./clients/catalogue.mjs";
 import { millis } from "./figures.mjs";
 
+const caches = Object.keys(clients).filter((name) => clients[name].role === "cache");
 const peers = Object.keys(clients).filter((name) => clients[name].role === "peer");
 const onNode = peers.filter((name) => clients[name].runtime === undefined);
 
@@ -193,14 +194,30 @@ export const targets = [
   },
 ];
 
+const hitCost = (level) => (cell) =>
+  ratio(
+    cpu(cell(`cache-hit-${level}@50`, "respool-cache")),
+    best(cell, `cache-hit-${level}@50`, caches, cpu, Math.min),
+  );
+
+/** The same for the caches, which have a run of their own. */
+export const cacheTargets = [
+  {
+    title: "getOrSet that finds its value in Redis: CPU against the best other cache",
+    most: 0.5,
+    of: hitCost("second"),
+  },
+  { title: "the same in memory", most: 0.5, of: hitCost("first") },
+];
+
 function absolute(value) {
   return value === null || value === 0 ? null : { ratio: value, against: "" };
 }
 
 /** @returns `{ title, limit, figure, where, reached }` for each target; `reached` is null where the run has no figures for it */
-export function judge(run) {
+export function judge(run, wanted = targets) {
   const cell = reader(run.results);
-  return targets.map(({ title, most, least, unit = "×", of }) => {
+  return wanted.map(({ title, most, least, unit = "×", of }) => {
     const limit = most === undefined ? `≥ ${least} ${unit}` : `≤ ${most} ${unit}`;
     const found = of(cell, run);
     if (!Number.isFinite(found?.ratio)) return { title, limit, figure: "not measured", where: "", reached: null };

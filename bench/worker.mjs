@@ -10,9 +10,10 @@ async function run() {
     const { measure } = await import("./drivers/loading.mjs");
     return measure(chosen.specifier);
   }
-  const module = await import(new URL(`clients/${chosen.file}`, import.meta.url));
+  const module = await import(new URL(chosen.file, import.meta.url));
   if (workload.driver === "idle" || workload.driver === "borrow") return runPool(module);
-  const options = { variant: chosen.variant, maxConnections: workload.maxConnections };
+  const { maxConnections, level, payload } = workload;
+  const options = { variant: chosen.variant, maxConnections, level, payload };
   if (workload.driver === "churn") {
     const { churn } = await import("./drivers/pools.mjs");
     return churn(() => module.connect(place, options), workload, phases);

@@ -1,3 +1,5 @@
+import { caches } from "../caches/catalogue.mjs";
+
 /**
  * The clients that are measured, and how each is set up. Unless said otherwise all have: one client object in one process,
  * replies as strings, the same server on loopback, no offline queue limits reached, no password.
@@ -9,6 +11,7 @@
  * `beyond`: the workloads beyond commands that it takes part in. `borrow` and `idle` want a pool, or as many clients as
  * connections; `churn` wants a single connection; `loading` is measured once for each package.
  * `cluster`: in the workloads of the cluster, too.
+ * `suite`: those of the caches, which are in a catalogue of their own, take part in their own workloads.
  * `settings`: all that differs from its defaults, for the report.
  */
 /** Where it matters which protocol a reply comes in. */
@@ -18,7 +21,7 @@ export const clients = {
   floor: {
     quick: true,
     title: "bare floor",
-    file: "floor.mjs",
+    file: "clients/floor.mjs",
     role: "floor",
     beyond: ["churn"],
     without: ["get-16kb", "set-16kb", "get-1mb", "set-1mb", "beside-large"],
@@ -29,7 +32,7 @@ export const clients = {
   respool: {
     quick: true,
     title: "respool",
-    file: "respool.mjs",
+    file: "clients/respool.mjs",
     role: "respool",
     package: "respool",
     beyond: ["borrow", "churn", "idle", "loading"],
@@ -41,7 +44,7 @@ export const clients = {
   "respool-single": {
     quick: true,
     title: "respool, one server",
-    file: "respool.mjs",
+    file: "clients/respool.mjs",
     role: "single",
     beyond: [],
     cluster: true,
@@ -49,7 +52,7 @@ export const clients = {
   },
   redis: {
     title: "redis",
-    file: "redis.mjs",
+    file: "clients/redis.mjs",
     variant: "shipped",
     role: "peer",
     package: "redis",
@@ -60,7 +63,7 @@ export const clients = {
   "redis-untimed": {
     quick: true,
     title: "redis, no time limit",
-    file: "redis.mjs",
+    file: "clients/redis.mjs",
     variant: "untimed",
     role: "peer",
     package: "redis",
@@ -70,7 +73,7 @@ export const clients = {
   },
   "redis-resp2": {
     title: "redis, RESP2, no time limit",
-    file: "redis.mjs",
+    file: "clients/redis.mjs",
     variant: "resp2",
     role: "peer",
     package: "redis",
@@ -80,7 +83,7 @@ export const clients = {
   },
   "redis-pool": {
     title: "redis, its pool",
-    file: "redis.mjs",
+    file: "clients/redis.mjs",
     variant: "pool",
     role: "peer",
     package: "redis",
@@ -91,7 +94,7 @@ export const clients = {
   },
   ioredis: {
     title: "ioredis",
-    file: "ioredis.mjs",
+    file: "clients/ioredis.mjs",
     variant: "shipped",
     role: "peer",
     package: "ioredis",
@@ -103,7 +106,7 @@ export const clients = {
   "ioredis-auto": {
     quick: true,
     title: "ioredis, auto-pipelining",
-    file: "ioredis.mjs",
+    file: "clients/ioredis.mjs",
     variant: "auto",
     role: "peer",
     package: "ioredis",
@@ -113,7 +116,7 @@ export const clients = {
   },
   "ioredis-resp2": {
     title: "ioredis, RESP2",
-    file: "ioredis.mjs",
+    file: "clients/ioredis.mjs",
     variant: "resp2",
     role: "peer",
     package: "ioredis",
@@ -123,7 +126,7 @@ export const clients = {
   },
   iovalkey: {
     title: "iovalkey",
-    file: "iovalkey.mjs",
+    file: "clients/iovalkey.mjs",
     variant: "shipped",
     role: "peer",
     package: "iovalkey",
@@ -134,7 +137,7 @@ export const clients = {
   },
   "iovalkey-auto": {
     title: "iovalkey, auto-pipelining",
-    file: "iovalkey.mjs",
+    file: "clients/iovalkey.mjs",
     variant: "auto",
     role: "peer",
     package: "iovalkey",
@@ -145,7 +148,7 @@ export const clients = {
   glide: {
     quick: true,
     title: "GLIDE",
-    file: "glide.mjs",
+    file: "clients/glide.mjs",
     role: "peer",
     package: "@valkey/valkey-glide",
     beyond: ["churn", "idle", "loading"],
@@ -157,10 +160,11 @@ export const clients = {
   bun: {
     quick: true,
     title: "Bun's client",
-    file: "bun.mjs",
+    file: "clients/bun.mjs",
     role: "peer",
     runtime: "bun",
     beyond: ["churn"],
     settings: "Bun's own runtime; automatic pipelining on, as shipped",
   },
+  ...caches,
 };

@@ -1,4 +1,5 @@
 /** Everything that is measured, in the order of the report. */
+import { payloads } from "../caches/payloads.mjs";
 import { steps } from "./steps.mjs";
 
 /** Connections of the pools in the pool workloads. */
@@ -20,6 +21,31 @@ function open(name, title, more) {
 function borrow(waiting, title) {
   const callers = waiting === 0 ? 1 : POOLED + waiting;
   return { name: `borrow@${waiting}`, title, driver: "borrow", callers, connections: POOLED };
+}
+
+/** What a `getOrSet` costs that finds its value; `level`: in Redis, or in a first level in memory before it. */
+function hit(level) {
+  const { title } = steps["cache-hit"];
+  const where = level === "first" ? "in memory (first level)" : "in Redis (second level)";
+  return {
+    name: `cache-hit-${level}@50`,
+    title: `${title}, ${where}, 50 in flight`,
+    driver: "closed",
+    step: "cache-hit",
+    inFlight: 50,
+    level,
+  };
+}
+
+/** What codecs and compressions cost, and save. */
+function forms([payload, { title }]) {
+  return {
+    name: `cache-forms-${payload}`,
+    title: `set and get of ${title}, 8 in flight`,
+    driver: "forms",
+    inFlight: 8,
+    payload,
+  };
 }
 
 /** These say little more than the others. */
@@ -65,5 +91,10 @@ const all = [
   { name: "loading", title: "import", driver: "loading" },
 ];
 
-/** `quick`: also in a quick run. */
-export const workloads = all.map((workload) => ({ ...workload, quick: !NOT_IN_QUICK.includes(workload.name) }));
+const caches = [hit("second"), hit("first"), ...Object.entries(payloads).map(forms)];
+
+/** `quick`: also in a quick run. `suite`: the clients are measured by default, the caches when they are asked for. */
+export const workloads = [
+  ...all.map((workload) => ({ ...workload, suite: "clients", quick: !NOT_IN_QUICK.includes(workload.name) })),
+  ...caches.map((workload) => ({ ...workload, suite: "caches", quick: true })),
+];

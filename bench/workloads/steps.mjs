@@ -1,11 +1,13 @@
 /**
  * One step of a closed loop: `call(client, index)` sends a command, and `check(reply, index, client)` compares what came.
- * `commands` is how many commands one step is, `size` the bytes of a large value.
+ * `commands` is how many commands one step is, `size` the bytes of a large value. Steps that may wait for nothing give the event
+ * loop a turn after `stepsPerTurn` of them.
  *
  * Single values are all compared, those of a pipeline too. Collections are compared whole once in SAMPLE steps, else by
  * their size (a hash by its last field), so that the comparison is not what is measured. A count may be any, until the end.
  */
 import { counter, hash, large, list, medium, small, sortedSet, zipfSequence } from "../dataset.mjs";
+import { user } from "../caches/payloads.mjs";
 import { expectList, expectSame } from "./expect.mjs";
 
 const SAMPLE = 16;
@@ -46,6 +48,13 @@ function expectLastField(reply) {
 
 /** Members and scores come in pairs, or in turn in one flat list. */
 const countMembers = (reply) => (typeof reply[0] === "string" ? reply.length / 2 : reply.length);
+
+/** Entries of the caches. */
+const CACHED = 1000;
+const users = Array.from({ length: CACHED }, (_, id) => user(id));
+const noLoad = () => {
+  throw new Error("getOrSet: the loader was called for a value that is cached");
+};
 
 let zipf = null;
 const drawn = (index) => (zipf ??= zipfSequence(1 << 16))[index & 0xffff];
@@ -132,4 +141,33 @@ export const steps = {
     call: (client, index) => (index % 5 === 0 ? set64 : get64).call(client, drawn(index)),
     check: (reply, index) => (index % 5 === 0 ? set64 : get64).check(reply, drawn(index)),
   },
+  "cache-hit": {
+    title: "getOrSet of a cached object of 300 B",
+    stepsPerTurn: 1024,
+    async begin(cache) {
+      for (const { id } of users) await cache.getOrSet(id, () => users[id]);
+      await settled(cache);
+    },
+    call: (cache, index) => cache.getOrSet(index % CACHED, noLoad),
+    check(found, index) {
+      const { email } = users[index % CACHED];
+      if (found.email !== email) expectSame(found.email, email, "getOrSet");
+    },
+  },
 };
+
+/** Writes may go on in the background: waits until none of the values is made again, 5 s at most. */
+async function settled(cache) {
+  for (let tries = 0; tries < 100; tries++) {
+    let loads = 0;
+    for (const { id } of users) {
+      await cache.getOrSet(id, () => {
+        loads++;
+        return users[id];
+      });
+    }
+    if (loads === 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  throw new Error("getOrSet: values are made again and again, although they are cached");
+}

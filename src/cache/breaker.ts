@@ -1,4 +1,4 @@
-import type { Clock } from "../index.ts";
+import { clock } from "./time.ts";
 
 /** closed: all goes through; open: nothing; half-open: one operation tries whether it goes again. */
 export type BreakerState = "closed" | "open" | "half-open";
@@ -17,7 +17,6 @@ export interface BreakerSettings {
  * operation tries.
  */
 export class Breaker {
-  readonly #clock: Pick<Clock, "now" | "random">;
   readonly #settings: BreakerSettings;
   readonly #opened: () => void;
   #failures = 0;
@@ -25,12 +24,13 @@ export class Breaker {
   /** null while it is closed; else when the next try is due, ms on the clock. */
   #tryAt: number | null = null;
   #trying = false;
+  /** When connections were last lost, ms on the clock. */
+  #lostAt = -Infinity;
   /** How often it has opened. */
   openings = 0;
 
   /** @param opened called whenever it opens: who waits for Redis need not wait on */
-  constructor(clock: Pick<Clock, "now" | "random">, settings: BreakerSettings, opened: () => void) {
-    this.#clock = clock;
+  constructor(settings: BreakerSettings, opened: () => void) {
     this.#settings = settings;
     this.#pause = settings.pause;
     this.#opened = opened;
@@ -38,13 +38,13 @@ export class Breaker {
 
   get state(): BreakerState {
     if (this.#tryAt === null) return "closed";
-    return this.#trying || this.#clock.now() >= this.#tryAt ? "half-open" : "open";
+    return this.#trying || clock.now() >= this.#tryAt ? "half-open" : "open";
   }
 
   /** Whether an operation may go to Redis. The one that tries has to tell how it went, by `succeeded` or `failed`. */
   allows(): boolean {
     if (this.#tryAt === null) return true;
-    if (this.#trying || this.#clock.now() < this.#tryAt) return false;
+    if (this.#trying || clock.now() < this.#tryAt) return false;
     this.#trying = true;
     return true;
   }
@@ -57,8 +57,18 @@ export class Breaker {
     this.#pause = this.#settings.pause;
   }
 
-  failed(): void {
+  /**
+   * An operation was in vain.
+   *
+   * @param began when, ms on the clock
+   * @param wasLost whether its connection was: all that was on it is one failure
+   */
+  failed(began: number, wasLost: boolean): void {
     const { failures, longestPause } = this.#settings;
+    if (wasLost) {
+      if (began < this.#lostAt && !this.#trying) return;
+      this.#lostAt = clock.now();
+    }
     if (this.#tryAt === null) {
       if (++this.#failures < failures) return;
     } else if (this.#trying) {
@@ -68,7 +78,7 @@ export class Breaker {
     }
     this.#trying = false;
     // Not all processes at once.
-    this.#tryAt = this.#clock.now() + this.#pause * (0.75 + 0.5 * this.#clock.random());
+    this.#tryAt = clock.now() + this.#pause * (0.75 + 0.5 * clock.random());
     this.openings++;
     this.#opened();
   }

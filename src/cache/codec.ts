@@ -19,6 +19,13 @@ export interface Codec<T = unknown> {
   decode(bytes: Buffer): T;
 }
 
+/** A codec of whatever values, for reading. */
+export interface AnyCodec {
+  readonly id: string;
+  encode(value: never): Uint8Array | string;
+  decode(bytes: Buffer): unknown;
+}
+
 /** The built-in codecs by their number in the stored form; see docs/cache-format.md. */
 const NUMBERS: Readonly<Record<string, number>> = { raw: 0, json: 1, msgpack: 2, protobuf: 3, v8: 4 };
 const NAMES = new Map(Object.entries(NUMBERS).map(([id, number]) => [number, id]));

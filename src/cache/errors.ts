@@ -22,13 +22,21 @@ export class CacheValueError extends RedisError {
   }
 }
 
-/** Stored bytes that cannot be read: damaged, or of somebody who writes in another way. It never leaves the cache. */
-export class UnreadableError extends Error {
-  /** What the bytes are, as the statistics count them. */
-  readonly kind: "damaged" | "foreign";
+/**
+ * Stored bytes that cannot be read: such an entry counts as a miss, and only `onError` hears of it.
+ *
+ * `code` is `ERR_CACHE_READ`, `outcome` is `unknown`, as that of every reply that cannot be read.
+ */
+export class CacheReadError extends RedisError {
+  static {
+    Object.defineProperty(this.prototype, "name", { value: "CacheReadError", configurable: true, writable: true });
+  }
+
+  /** `damaged`: not as its writer has made it. `foreign`: of a writer with other codecs, compressions, limits, or a later version. */
+  declare readonly kind: "damaged" | "foreign";
 
   constructor(kind: "damaged" | "foreign", message: string, cause?: unknown) {
-    super(message, cause === undefined ? undefined : { cause });
+    super("ERR_CACHE_READ", "unknown", message, cause === undefined ? {} : { cause });
     this.kind = kind;
   }
 }

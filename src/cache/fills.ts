@@ -1,4 +1,5 @@
-import type { Clock, Redis, Subscription, Timer } from "../index.ts";
+import type { Redis, Subscription, Timer } from "../index.ts";
+import { clock } from "./time.ts";
 
 /**
  * Tells when another process has filled an entry, or given up: over one subscription for the whole cache, opened at the first wait. It is a
@@ -6,24 +7,28 @@ import type { Clock, Redis, Subscription, Timer } from "../index.ts";
  */
 export class Fills {
   readonly #redis: Redis;
-  readonly #clock: Pick<Clock, "schedule">;
   readonly #channel: string;
   readonly #waiting = new Map<string, Set<() => void>>();
   #subscription: Promise<Subscription | null> | null = null;
   #isClosed = false;
 
-  constructor(redis: Redis, clock: Pick<Clock, "schedule">, channel: string) {
+  constructor(redis: Redis, channel: string) {
     this.#redis = redis;
-    this.#clock = clock;
     this.#channel = channel;
+  }
+
+  /** Nothing is told any more. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   /** Waits until something is told of `id`, at most `limit` ms, or the signal ends it; keeps the process meanwhile. */
   wait(id: string, limit: number, signal: AbortSignal): Promise<void> {
+    if (this.#isClosed) return Promise.resolve();
     this.#subscription ??= this.#subscribe();
     return new Promise((resolve) => {
       const waiting = this.#waiting.get(id) ?? new Set();
-      const timer: Timer = this.#clock.schedule(() => wake(), limit, true);
+      const timer: Timer = clock.schedule(() => wake(), limit, true);
       const wake = (): void => {
         timer.cancel();
         signal.removeEventListener("abort", wake);
@@ -34,7 +39,7 @@ export class Fills {
       waiting.add(wake);
       this.#waiting.set(id, waiting);
       signal.addEventListener("abort", wake);
-      if (this.#isClosed || signal.aborted) wake();
+      if (signal.aborted) wake();
     });
   }
 

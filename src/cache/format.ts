@@ -1,10 +1,11 @@
 import { performance } from "node:perf_hooks";
 import type { Codec } from "./codec.ts";
-import { UnreadableError } from "./errors.ts";
+import { json } from "./codecs/json.ts";
+import { CacheReadError } from "./errors.ts";
 import type { Compression } from "./compression/compression.ts";
 import { compressionNumbered, compressionOf } from "./compression/compressions.ts";
 import { gzip } from "./compression/zlib.ts";
-import { MARK, readStored, writeStored, type Head, type Timing } from "./stored.ts";
+import { readStored, writeStored, type Head, type Timing } from "./stored.ts";
 
 /** How values are written and read. */
 export interface FormatSettings {
@@ -30,6 +31,12 @@ export interface FormatCounters {
   codecTime: number;
 }
 
+/** The bytes of an entry, and whether they are the older convention's gzip. */
+export interface Encoded {
+  readonly bytes: Uint8Array | string;
+  readonly isZipped: boolean;
+}
+
 /** What a value is stored with. */
 export interface Extras {
   readonly timing: Timing | null;
@@ -51,7 +58,7 @@ const WORTH = 0.9;
 /** More than so many are compressed or unpacked on the thread pool, bytes: a change of threads costs about 30 µs. */
 const LARGE = 32 * 1024;
 
-const NO_EXTRAS: Extras = { timing: null, tags: [] };
+const NO_BYTES = new Uint8Array(0);
 const GZIP = [0x1f, 0x8b];
 const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
 
@@ -59,14 +66,15 @@ const ZSTD = [0x28, 0xb5, 0x2f, 0xfd];
 export class Format {
   readonly counters: FormatCounters = { bytesBefore: 0, bytesAfter: 0, codecTime: 0 };
   readonly #settings: FormatSettings;
+  /** What bare values are read with. */
   readonly #json: Codec;
   readonly #codecs: ReadonlyMap<string, Codec>;
 
-  /** @param json what bare values are read with */
-  constructor(settings: FormatSettings, json: Codec) {
+  constructor(settings: FormatSettings) {
+    const { codec, accepted } = settings;
     this.#settings = settings;
-    this.#json = json;
-    this.#codecs = new Map([json, ...settings.accepted, settings.codec].map((codec) => [codec.id, codec]));
+    this.#json = codec.id === "json" ? codec : json();
+    this.#codecs = new Map([this.#json, ...accepted, codec].map((one) => [one.id, one]));
   }
 
   /**
@@ -74,129 +82,103 @@ export class Format {
    *
    * @throws CacheValueError, or what the codec throws, for a value that it cannot keep
    */
-  write(value: unknown, extras: Extras = NO_EXTRAS): Uint8Array | string | Promise<Uint8Array> {
-    const { codec, compression, compressAbove } = this.#settings;
-    const encoded = this.#timed(() => codec.encode(value));
+  async write(value: unknown, extras: Extras): Promise<Encoded> {
+    const { codec, compression, compressAbove, isBare } = this.#settings;
+    const made = this.#timed(() => codec.encode(value));
+    // The caller may go on with what is its own while other threads work on it.
+    const encoded = made === value && typeof made !== "string" ? Buffer.from(made) : made;
     const length = typeof encoded === "string" ? Buffer.byteLength(encoded) : encoded.length;
-    if (compression !== null && length > compressAbove)
-      return this.#writeCompressed(compression, encoded, length, extras);
-    return this.#withHead(encoded, length, 0, extras);
+    const used = length > compressAbove ? (isBare ? gzip : compression) : null;
+    const compressed = used === null ? null : await this.#compressed(used, bytesOf(encoded));
+    if (isBare) return { bytes: compressed ?? encoded, isZipped: compressed !== null };
+    const bytes =
+      used !== null && compressed !== null
+        ? writeStored(this.#head(length, used.number, extras), compressed)
+        : this.#withHead(encoded, length, extras);
+    return { bytes, isZipped: false };
   }
 
-  /** Whether values are written in the older convention, without a head. */
-  get isBare(): boolean {
-    return this.#settings.isBare;
-  }
-
-  /** The bytes to store in the older convention: JSON, or gzip of it. */
-  async writeBare(value: unknown): Promise<{ readonly bytes: Uint8Array | string; readonly isZipped: boolean }> {
-    const { codec, compressAbove } = this.#settings;
-    const encoded = this.#timed(() => codec.encode(value));
-    const raw = bytesOf(encoded);
-    if (raw.length <= compressAbove) return { bytes: encoded, isZipped: false };
-    const zipped = raw.length <= LARGE ? this.#timed(() => gzip.compress(raw)) : await gzip.compressLater(raw);
-    const isZipped = zipped.length <= raw.length * WORTH;
-    this.counters.bytesBefore += raw.length;
-    this.counters.bytesAfter += isZipped ? zipped.length : raw.length;
-    return { bytes: isZipped ? zipped : encoded, isZipped };
-  }
-
-  /** The bytes to store where there is no value. */
-  writeEmpty(extras: Extras): Uint8Array {
-    return writeStored({ ...this.#head(0, 0, extras), isEmpty: true }, NO_BYTES);
+  /** The bytes to store where there is no value: that is what the loader found out. */
+  writeEmpty(extras: Extras): Encoded {
+    return { bytes: writeStored({ ...this.#head(0, 0, extras), isEmpty: true }, NO_BYTES), isZipped: false };
   }
 
   /**
-   * Reads stored bytes.
+   * Reads stored bytes: at once where nothing has to be unpacked on other threads, for a promise more is what most look-ups would pay.
    *
-   * @throws UnreadableError for whatever cannot be read
+   * @throws CacheReadError, or rejects with it, for whatever cannot be read
    */
   read(bytes: Buffer): Entry | Promise<Entry> {
-    if (bytes[0] !== MARK) return this.#readBare(bytes);
     const stored = readStored(bytes);
-    if (stored === null) throw new UnreadableError("damaged", "a stored value without a head");
+    if (stored === null) return this.#readBare(bytes);
     const { head, at } = stored;
     if (head.isEmpty) return entryOf(undefined, head);
     const codec = this.#codecs.get(head.codec);
     if (codec === undefined)
-      throw new UnreadableError(
+      throw new CacheReadError(
         "foreign",
-        `a stored value of the codec ${JSON.stringify(head.codec)}, which is not among those to be read`,
+        `a stored value of the codec ${JSON.stringify(head.codec)}, which is not among those to be read: add it to accept`,
       );
     const body = bytes.subarray(at);
     if (head.compression === 0) return entryOf(this.#decode(codec, body, head.rawLength), head);
     const compression = toUnpack(compressionNumbered, head.compression);
-    if (head.rawLength > this.#settings.maxValueBytes)
-      throw new UnreadableError(
+    const { maxValueBytes } = this.#settings;
+    if (head.rawLength > maxValueBytes)
+      throw new CacheReadError(
         "foreign",
-        `a stored value of ${head.rawLength} bytes, and ${this.#settings.maxValueBytes} are allowed`,
+        `a stored value of ${head.rawLength} bytes, more than maxValueBytes (${maxValueBytes})`,
       );
-    const unpacked = this.#unpack(compression, body, head.rawLength);
-    if (unpacked instanceof Promise)
-      return unpacked.then((raw) => entryOf(this.#decode(codec, raw, head.rawLength), head));
-    return entryOf(this.#decode(codec, unpacked, head.rawLength), head);
+    return this.#unpacked(compression, body, head.rawLength).then((unpacked) =>
+      entryOf(this.#decode(codec, unpacked, head.rawLength), head),
+    );
   }
 
   /** JSON of whoever, as it is, or in gzip or zstd. */
   #readBare(bytes: Buffer): Entry | Promise<Entry> {
     const name = beginsWith(bytes, GZIP) ? "gzip" : beginsWith(bytes, ZSTD) ? "zstd" : null;
-    if (name === null) return bareEntry(this.#decode(this.#json, bytes, bytes.length));
-    const unpacked = this.#unpack(toUnpack(compressionOf, name), bytes, this.#settings.maxValueBytes);
-    if (unpacked instanceof Promise)
-      return unpacked.then((raw) => bareEntry(this.#decode(this.#json, raw, raw.length)));
-    return bareEntry(this.#decode(this.#json, unpacked, unpacked.length));
+    const entry = (raw: Buffer): Entry => bareEntry(this.#decode(this.#json, raw, raw.length));
+    if (name === null) return entry(bytes);
+    return this.#unpacked(toUnpack(compressionOf, name), bytes, this.#settings.maxValueBytes).then(entry);
   }
 
-  #writeCompressed(
-    compression: Compression,
-    encoded: Uint8Array | string,
-    length: number,
-    extras: Extras,
-  ): Uint8Array | string | Promise<Uint8Array> {
-    const bytes = typeof encoded === "string" ? Buffer.from(encoded) : encoded;
-    const keep = (compressed: Buffer): Uint8Array | string => {
-      const isWorth = compressed.length <= length * WORTH;
-      this.counters.bytesBefore += length;
-      this.counters.bytesAfter += isWorth ? compressed.length : length;
-      return isWorth
-        ? this.#withHead(compressed, length, compression.number, extras)
-        : this.#withHead(encoded, length, 0, extras);
-    };
-    if (compression.isReady && length <= LARGE) return keep(this.#timed(() => compression.compress(bytes)));
-    return compression.compressLater(bytes).then((compressed) => bytesOf(keep(compressed)));
+  /** Bytes made smaller; null where that does not save enough. */
+  async #compressed(compression: Compression, raw: Uint8Array): Promise<Buffer | null> {
+    const isInline = compression.isReady && raw.length <= LARGE;
+    const compressed = isInline ? this.#timed(() => compression.compress(raw)) : await compression.compressLater(raw);
+    const isWorth = compressed.length <= raw.length * WORTH;
+    this.counters.bytesBefore += raw.length;
+    this.counters.bytesAfter += isWorth ? compressed.length : raw.length;
+    return isWorth ? compressed : null;
   }
 
-  #withHead(payload: Uint8Array | string, rawLength: number, compression: number, extras: Extras): Uint8Array | string {
-    const { codec } = this.#settings;
+  #withHead(encoded: Uint8Array | string, rawLength: number, extras: Extras): Uint8Array | string {
     // What other clients can read stays readable.
-    if (compression === 0 && codec.id === "json" && extras.timing === null && extras.tags.length === 0) return payload;
-    return writeStored(this.#head(rawLength, compression, extras), bytesOf(payload));
+    if (this.#settings.codec.id === "json" && extras.timing === null && extras.tags.length === 0) return encoded;
+    return writeStored(this.#head(rawLength, 0, extras), bytesOf(encoded));
   }
 
   #head(rawLength: number, compression: number, { timing, tags }: Extras): Head {
     return { codec: this.#settings.codec.id, compression, rawLength, timing, tags, isEmpty: false };
   }
 
-  #unpack(compression: Compression, body: Buffer, limit: number): Buffer | Promise<Buffer> {
-    const refuse = (error: unknown): never => {
-      throw new UnreadableError("damaged", `a stored value in ${compression.name} that cannot be unpacked`, error);
-    };
-    if (!compression.isReady || body.length > LARGE || limit > 4 * LARGE)
-      return compression.decompressLater(body, limit).catch(refuse);
+  async #unpacked(compression: Compression, body: Buffer, limit: number): Promise<Buffer> {
+    const isInline = compression.isReady && body.length <= LARGE && limit <= 4 * LARGE;
     try {
-      return this.#timed(() => compression.decompress(body, limit));
+      return isInline
+        ? this.#timed(() => compression.decompress(body, limit))
+        : await compression.decompressLater(body, limit);
     } catch (error) {
-      return refuse(error);
+      throw new CacheReadError("damaged", `a stored value in ${compression.name} that cannot be unpacked`, error);
     }
   }
 
   #decode(codec: Codec, raw: Buffer, length: number): unknown {
     if (raw.length !== length)
-      throw new UnreadableError("damaged", `a stored value of ${raw.length} bytes whose head tells ${length}`);
+      throw new CacheReadError("damaged", `a stored value of ${raw.length} bytes whose head tells ${length}`);
     try {
       return this.#timed(() => codec.decode(raw));
     } catch (error) {
-      throw new UnreadableError("damaged", `a stored value that the codec ${codec.id} cannot read`, error);
+      throw new CacheReadError("damaged", `a stored value that the codec ${codec.id} cannot read`, error);
     }
   }
 
@@ -210,13 +192,11 @@ export class Format {
   }
 }
 
-const NO_BYTES = new Uint8Array(0);
-
 function bytesOf(payload: Uint8Array | string): Uint8Array {
   return typeof payload === "string" ? Buffer.from(payload) : payload;
 }
 
-/** @throws UnreadableError where this program has no such compression */
+/** @throws CacheReadError where this program has no such compression */
 function toUnpack<N>(find: (name: N) => Compression | undefined, name: N): Compression {
   let cause: unknown;
   try {
@@ -225,7 +205,7 @@ function toUnpack<N>(find: (name: N) => Compression | undefined, name: N): Compr
   } catch (error) {
     cause = error; // the package for it is not installed
   }
-  throw new UnreadableError(
+  throw new CacheReadError(
     "foreign",
     `a stored value of the compression ${String(name)}, which this program cannot unpack`,
     cause,

@@ -1,4 +1,7 @@
 import { OptionsError } from "../index.ts";
+import { refuse } from "./validate.ts";
+
+const GZ = ":gz";
 
 /** `#` separates what the cache keeps for itself from the entries, whose names begin with the namespace and `:`. */
 const NAMESPACE = /^[^\s#{}*?[\]\\]{1,128}$/;
@@ -9,9 +12,10 @@ export class Keys {
 
   constructor(namespace: unknown) {
     if (typeof namespace !== "string" || !NAMESPACE.test(namespace))
-      throw new OptionsError(
+      refuse(
         "namespace",
-        'namespace must be a string of 1 to 128 characters without spaces and any of # { } * ? [ ] \\, such as "user"',
+        'a string of 1 to 128 characters without spaces and any of # { } * ? [ ] \\, such as "user"',
+        namespace,
       );
     this.#namespace = namespace;
   }
@@ -21,6 +25,7 @@ export class Keys {
     if (typeof id !== "string" && typeof id !== "number")
       throw wrongId(`a string or number, got ${id === null ? "null" : typeof id}`);
     const key = `${this.#namespace}:${id}`;
+    if (!isWellFormed(key)) throw wrongId("well-formed Unicode, got one with half of a surrogate pair");
     if (key.includes("}") && hashTag(key) === null)
       throw wrongId(
         'one in which a "}" has a "{" before it and something in between: Redis Cluster takes that for the part that decides on the slot',
@@ -35,13 +40,13 @@ export class Keys {
 
   /** The key of an entry's lock: in the slot of the entry. */
   lock(entry: string): string {
-    return hashTag(entry) === null ? `{${entry}}#lock` : `${entry}#lock`;
+    return `${this.#namespace}#lock:${hashTag(entry) === null ? `{${entry}}` : this.id(entry)}`;
   }
 
   /** The key of a tag's version. */
   tag(name: unknown): string {
-    if (typeof name !== "string" || name === "")
-      throw new OptionsError("tag", "a tag must be a string that is not empty");
+    if (typeof name !== "string" || name === "" || !isWellFormed(name))
+      return refuse("a tag", "a string of well-formed Unicode that is not empty", name);
     return `${this.tagPrefix}${name}`;
   }
 
@@ -58,7 +63,12 @@ export class Keys {
 
   /** The older convention: the gzip of the JSON beside the key. */
   zipped(entry: string): string {
-    return `${entry}:gz`;
+    return entry + GZ;
+  }
+
+  /** The entry's key, of either of its two. */
+  unzipped(key: string): string {
+    return key.endsWith(GZ) ? key.slice(0, -GZ.length) : key;
   }
 
   /** The channel on which is told which entries were filled. */
@@ -69,6 +79,23 @@ export class Keys {
   /** Matches the keys of all entries whose ids begin with `prefix`, for SCAN. */
   pattern(prefix: string): string {
     return `${this.#namespace}:${prefix.replace(/[*?[\]\\^]/g, "\\$&")}*`;
+  }
+
+  /** Matches all keys of the cache. */
+  get allPattern(): string {
+    return `${this.#namespace}[:#]*`;
+  }
+
+  /** Whether a key is that of an entry. */
+  isEntry(key: string): boolean {
+    return key.startsWith(this.prefix);
+  }
+
+  /** Whether a key is that of an entry whose id begins with `prefix`, or of its lock. */
+  isOf(key: string, prefix: string): boolean {
+    const lock = `${this.#namespace}#lock:`;
+    const entry = this.prefix + prefix;
+    return key.startsWith(entry) || key.startsWith(`${lock}{${entry}`) || key.startsWith(lock + prefix);
   }
 
   /** What the keys of all entries begin with. */
@@ -86,4 +113,9 @@ function hashTag(key: string): string | null {
   const open = key.indexOf("{");
   const close = open === -1 ? -1 : key.indexOf("}", open + 1);
   return close > open + 1 ? key.slice(open + 1, close) : null;
+}
+
+/** Whether no half of a surrogate pair stands alone: such a name would come back from the server as another one. */
+function isWellFormed(text: string): boolean {
+  return (text as string & { isWellFormed(): boolean }).isWellFormed();
 }

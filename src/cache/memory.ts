@@ -1,13 +1,15 @@
-import type { KeyTracking, Redis } from "../index.ts";
+import type { KeyTracking, TrackingOptions } from "../index.ts";
 import { isPlain, freeze } from "./plain.ts";
 import type { Entry } from "./format.ts";
 import type { Keys } from "./keys.ts";
 import { peer } from "./peer.ts";
+import type { Report } from "./report.ts";
 import { clock } from "./time.ts";
 
 /** What is used of the package `lru-cache`. */
 interface LruCache<V> {
   get(key: string): V | undefined;
+  has(key: string): boolean;
   set(key: string, value: V, options: { size: number }): unknown;
   delete(key: string): boolean;
   clear(): void;
@@ -23,6 +25,9 @@ interface LruLibrary {
   }) => LruCache<V>;
 }
 
+/** Begins to be told of changes: `redis.trackKeys`. */
+export type Tracker = (options: TrackingOptions) => Promise<Pick<KeyTracking, "isLive" | "error" | "get" | "close">>;
+
 /** The first level, checked. Times in ms. */
 export interface MemorySettings {
   readonly maxEntries: number;
@@ -35,10 +40,8 @@ export interface MemorySettings {
 
 /** An entry in memory. */
 interface Kept {
-  /** Where each hit decodes them anew. */
-  readonly bytes: Buffer | null;
-  /** Its value is shared by all hits: frozen, or a primitive. */
-  readonly shared: Entry | null;
+  /** Shared by all hits: its value is frozen, or a primitive. Bytes where each hit decodes them anew. */
+  readonly entry: Entry | Buffer;
   readonly tags: readonly string[];
   /** ms on the clock. */
   readonly until: number;
@@ -46,6 +49,7 @@ interface Kept {
 
 /** Reads of a key under way; what they bring is kept only if the key has not changed meanwhile. */
 export interface Reading {
+  readonly key: string;
   isCurrent: boolean;
   /** While there are any, a change of the key concerns them. */
   readers: number;
@@ -61,26 +65,27 @@ const OVERHEAD = 300;
 export class Memory {
   readonly #settings: MemorySettings;
   readonly #keys: Keys;
-  readonly #redis: Redis;
-  readonly #report: (error: unknown) => void;
+  readonly #track: Tracker;
+  readonly #report: Report;
   readonly #entries: LruCache<Kept>;
   readonly #byTag = new Map<string, Set<string>>();
   readonly #readings = new Map<string, Reading>();
-  #tracking: KeyTracking | null = null;
+  #tracking: Awaited<ReturnType<Tracker>> | null = null;
   #starting: Promise<void> | null = null;
   #triedAt = -Infinity;
   #isClosed = false;
-  hits = 0;
-  /** Entries that were dropped because the servers told of a change. */
+  /** Why nobody could be asked to tell of changes; null after a success. */
+  #startError: unknown = null;
+  /** Keys that the servers have told of. */
   invalidations = 0;
   /** How often everything was dropped, because it was not known what had changed. */
   flushes = 0;
 
-  constructor(settings: MemorySettings, keys: Keys, redis: Redis, report: (error: unknown) => void) {
+  constructor(settings: MemorySettings, keys: Keys, track: Tracker, report: Report) {
     const { LRUCache } = peer<LruLibrary>("lru-cache", "the cache's first level");
     this.#settings = settings;
     this.#keys = keys;
-    this.#redis = redis;
+    this.#track = track;
     this.#report = report;
     this.#entries = new LRUCache<Kept>({
       max: settings.maxEntries,
@@ -92,6 +97,11 @@ export class Memory {
   /** Whether entries are kept at present. */
   get isLive(): boolean {
     return this.#tracking?.isLive === true;
+  }
+
+  /** Why none are; null where they are, or nobody has looked for one yet. */
+  get error(): unknown {
+    return this.#tracking === null ? this.#startError : this.#tracking.error;
   }
 
   get size(): number {
@@ -110,8 +120,7 @@ export class Memory {
       this.#entries.delete(key);
       return undefined;
     }
-    this.hits++;
-    return kept.shared ?? (kept.bytes as Buffer);
+    return kept.entry;
   }
 
   /** Says that a key is about to be read. */
@@ -119,7 +128,7 @@ export class Memory {
     if (this.#tracking === null) this.#start();
     if (!this.isLive) return null;
     let reading = this.#readings.get(key);
-    if (reading === undefined) this.#readings.set(key, (reading = { isCurrent: true, readers: 0 }));
+    if (reading === undefined) this.#readings.set(key, (reading = { key, isCurrent: true, readers: 0 }));
     reading.readers++;
     return reading;
   }
@@ -131,15 +140,23 @@ export class Memory {
     return (key, timeout) => tracking.get(key, timeout);
   }
 
-  /** Keeps what was read, unless the key has changed meanwhile. */
-  keep(key: string, reading: Reading, bytes: Buffer, entry: Entry): void {
-    this.end(key, reading);
+  /**
+   * Keeps what was read, unless the key has changed meanwhile.
+   *
+   * @param limit how long at most, ms
+   */
+  keep(reading: Reading, bytes: Buffer, entry: Entry, limit: number): void {
+    this.end(reading);
     if (!reading.isCurrent || !this.isLive) return;
+    const { key } = reading;
     const { maxAge, copies } = this.#settings;
     const tags = entry.tags.map(([name]) => name);
-    const shared = !copies && isPlain(entry.value) ? { ...entry, value: freeze(entry.value) } : null;
-    const kept = { bytes: shared === null ? bytes : null, shared, tags, until: clock.now() + maxAge };
-    this.#entries.set(key, kept, { size: bytes.length + key.length + OVERHEAD });
+    const isShared = !copies && isPlain(entry.value);
+    // A copy of the bytes: what was decoded of them may be a part of them, and the caller may change it.
+    const kept = isShared ? { ...entry, value: freeze(entry.value) } : Buffer.from(bytes);
+    const size = bytes.length + key.length + OVERHEAD;
+    this.#entries.set(key, { entry: kept, tags, until: clock.now() + Math.min(maxAge, limit) }, { size });
+    if (!this.#entries.has(key)) return; // too large for the memory as it is
     for (const tag of tags) {
       const keys = this.#byTag.get(tag);
       if (keys === undefined) this.#byTag.set(tag, new Set([key]));
@@ -148,7 +165,8 @@ export class Memory {
   }
 
   /** A read is over, and brings nothing to keep. */
-  end(key: string, reading: Reading): void {
+  end(reading: Reading): void {
+    const { key } = reading;
     if (--reading.readers === 0 && this.#readings.get(key) === reading) this.#readings.delete(key);
   }
 
@@ -199,13 +217,15 @@ export class Memory {
     this.#triedAt = clock.now();
     const { mode } = this.#settings;
     const prefixes = mode === "broadcast" ? { prefixes: [this.#keys.prefix, this.#keys.tagPrefix] } : {};
-    this.#starting = this.#redis
-      .trackKeys({ mode, ...prefixes, onInvalidate: (keys) => this.#invalidate(keys) })
+    this.#starting = this.#track({ mode, ...prefixes, onInvalidate: (keys) => this.#invalidate(keys) })
       .then(
         (tracking) => {
           this.#tracking = tracking;
         },
-        (error: unknown) => this.#report(error),
+        (error: unknown) => {
+          this.#startError = error;
+          this.#report(error);
+        },
       )
       .finally(() => {
         this.#starting = null;

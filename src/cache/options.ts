@@ -1,11 +1,24 @@
 import { OptionsError } from "../index.ts";
 import type { BreakerSettings } from "./breaker.ts";
-import type { Codec } from "./codec.ts";
+import type { AnyCodec, Codec } from "./codec.ts";
 import { json } from "./codecs/json.ts";
-import type { Compression, CompressionName } from "./compression/compression.ts";
+import type { CompressionName } from "./compression/compression.ts";
+import type { FormatSettings } from "./format.ts";
 import type { MemorySettings } from "./memory.ts";
+import type { CacheErrorPlace } from "./report.ts";
 import type { TwoKeys } from "./two-keys.ts";
 import { compressionOf, validateCompression } from "./compression/compressions.ts";
+import {
+  arrayOf,
+  booleanOf,
+  choiceOf,
+  msOfSeconds,
+  numberOf,
+  objectOf,
+  refuse,
+  ttlOf,
+  type Range,
+} from "./validate.ts";
 
 /** When values are compressed, and how. */
 export interface CompressOptions {
@@ -50,7 +63,7 @@ export interface CacheOptions<T> {
   readonly ttl?: number | undefined;
   /** A random part of each time to live is taken off, up to this fraction, so that not all entries end at once; default 0.1. */
   readonly jitter?: number | undefined;
-  /** How long after its time an entry is served when the loader fails, s; default 0. */
+  /** How long after its time an entry is served when the loader fails, s; Redis keeps it for so much longer. Default 0. */
   readonly grace?: number | undefined;
   /** How long after its time an entry is served at once while a new one is made, s; default 0. */
   readonly staleWhileRevalidate?: number | undefined;
@@ -61,7 +74,7 @@ export interface CacheOptions<T> {
   /** Default `json()`. */
   readonly codec?: Codec<T> | undefined;
   /** Other codecs whose values may be read; JSON always may. */
-  readonly accept?: readonly Codec<never>[] | undefined;
+  readonly accept?: readonly AnyCodec[] | undefined;
   /** Default `{ above: 1024, with: "gzip" }`; false for never. */
   readonly compress?: CompressOptions | false | undefined;
   /**
@@ -77,17 +90,24 @@ export interface CacheOptions<T> {
   readonly writeTimeout?: number | undefined;
   /** Most writes under way in the background; further ones are dropped. Default 1000. */
   readonly maxPendingWrites?: number | undefined;
-  /** How long the lock of an entry that is being made lasts without renewal, ms; default 5000. */
+  /**
+   * How long the lock of an entry that is being made lasts without renewal, ms: after a crash of its maker others wait for so long. A loader
+   * in another process is waited for 4 times as long at most. Default 5000.
+   */
   readonly lockTtl?: number | undefined;
   readonly breaker?: BreakerOptions | undefined;
   /** A first level in memory; true for one with the default settings. Default false. */
   readonly memory?: MemoryOptions | boolean | undefined;
-  /** Called with what went wrong and did not reach a caller. */
-  readonly onError?: ((error: unknown) => void) | undefined;
+  /**
+   * Called with what went wrong and did not reach a caller, and where: commands that failed or were late, stored values that cannot be read
+   * (`CacheReadError`), values of loaders that the codec cannot keep (`CacheValueError`), and what loaders threw where an older value was
+   * served or made anew in the background.
+   */
+  readonly onError?: ((error: unknown, place: CacheErrorPlace) => void) | undefined;
 }
 
 /** The options, checked. Times to live in ms here, too. */
-export interface ResolvedCache {
+export interface ResolvedCache extends FormatSettings {
   readonly namespace: string;
   readonly ttl: number;
   readonly jitter: number;
@@ -95,203 +115,143 @@ export interface ResolvedCache {
   readonly staleWhileRevalidate: number;
   readonly negativeTtl: number;
   readonly earlyRefresh: number;
-  readonly codec: Codec;
-  readonly accepted: readonly Codec[];
-  readonly compression: Compression | null;
-  readonly compressAbove: number;
   readonly twoKeys: TwoKeys | null;
-  /** Values are written without a head. */
-  readonly isBare: boolean;
-  readonly maxValueBytes: number;
   readonly readTimeout: number;
   readonly writeTimeout: number;
   readonly maxPendingWrites: number;
   readonly lockTtl: number;
   readonly breaker: BreakerSettings;
   readonly memory: MemorySettings | null;
-  readonly onError: ((error: unknown) => void) | null;
+  readonly onError: ((error: unknown, place: CacheErrorPlace) => void) | null;
 }
 
-interface Range {
-  readonly min: number;
-  readonly max: number;
-  readonly whole?: boolean;
-  readonly unit: string;
-}
-
-/** 10 years. */
-const SECONDS: Range = { min: 0, max: 315_360_000, unit: "a number of seconds" };
+/** How eagerly entries may be made anew. */
+export const EAGERNESS: Range = { min: 0, max: 100, unit: "a number" };
 const MILLISECONDS: Range = { min: 1, max: 2_147_483_647, unit: "a number of ms" };
 const COUNT: Range = { min: 0, max: 1_000_000_000, whole: true, unit: "a whole number" };
 const OWN_ID = /^[a-z0-9._-]{1,32}$/;
 
-const NAMES = [
-  "namespace",
-  "ttl",
-  "jitter",
-  "grace",
-  "staleWhileRevalidate",
-  "negativeTtl",
-  "earlyRefresh",
-  "codec",
-  "accept",
-  "compress",
-  "twoKeys",
-  "maxValueBytes",
-  "readTimeout",
-  "writeTimeout",
-  "maxPendingWrites",
-  "lockTtl",
-  "breaker",
-  "memory",
-  "onError",
-];
+/** The names of the options: the compiler holds them against the types. */
+const NAMES = Object.keys({
+  namespace: 1,
+  ttl: 1,
+  jitter: 1,
+  grace: 1,
+  staleWhileRevalidate: 1,
+  negativeTtl: 1,
+  earlyRefresh: 1,
+  codec: 1,
+  accept: 1,
+  compress: 1,
+  twoKeys: 1,
+  maxValueBytes: 1,
+  readTimeout: 1,
+  writeTimeout: 1,
+  maxPendingWrites: 1,
+  lockTtl: 1,
+  breaker: 1,
+  memory: 1,
+  onError: 1,
+} satisfies Record<keyof CacheOptions<unknown>, 1>);
+const BREAKER = Object.keys({ failures: 1, pause: 1, longestPause: 1 } satisfies Record<keyof BreakerOptions, 1>);
+const COMPRESS = Object.keys({ above: 1, with: 1 } satisfies Record<keyof CompressOptions, 1>);
+const MEMORY = Object.keys({ maxEntries: 1, maxBytes: 1, maxAge: 1, tracking: 1, copies: 1 } satisfies Record<
+  keyof MemoryOptions,
+  1
+>);
 
 /** @throws OptionsError naming the option, what was expected and what came */
 export function resolveCache(given: unknown): ResolvedCache {
-  const options = objectOf("cache options", given, NAMES);
+  const options = objectOf("the options of a cache", given, NAMES);
   const number = (name: string, fallback: number, range: Range): number =>
     numberOf(name, options[name], fallback, range);
-  const seconds = (name: string, fallback: number): number => number(name, fallback, SECONDS) * 1000;
-  const ttl = secondsOf("ttl", options["ttl"], 300_000);
-  if (ttl < 1)
-    throw new OptionsError("ttl", "ttl must be at least 0.001 s, got 0: to cache nothing, do not ask the cache");
-  const breaker = objectOf("breaker", options["breaker"] ?? {}, ["failures", "pause", "longestPause"]);
+  const time = (name: string): number => msOfSeconds(name, options[name], 0);
   return {
     namespace: options["namespace"] as string, // Keys checks it
-    ttl,
+    ttl: ttlOf("ttl", options["ttl"], 300_000),
     jitter: number("jitter", 0.1, { min: 0, max: 0.9, unit: "a fraction" }),
-    grace: seconds("grace", 0),
-    staleWhileRevalidate: seconds("staleWhileRevalidate", 0),
-    negativeTtl: seconds("negativeTtl", 0),
-    earlyRefresh: number("earlyRefresh", 1, { min: 0, max: 100, unit: "a number" }),
+    grace: time("grace"),
+    staleWhileRevalidate: time("staleWhileRevalidate"),
+    negativeTtl: time("negativeTtl"),
+    earlyRefresh: number("earlyRefresh", 1, EAGERNESS),
     codec: codecOf("codec", options["codec"] ?? json()),
-    accepted: listOf("accept", options["accept"]).map((codec) => codecOf("accept", codec)),
+    accepted: arrayOf("accept", options["accept"]).map((codec) => codecOf("accept", codec)),
     ...compressionOptions(options["compress"]),
     ...twoKeysOptions(options),
     maxValueBytes: number("maxValueBytes", 64 * 1024 * 1024, { ...COUNT, min: 1 }),
     readTimeout: number("readTimeout", 50, MILLISECONDS),
     writeTimeout: number("writeTimeout", 250, MILLISECONDS),
     maxPendingWrites: number("maxPendingWrites", 1000, COUNT),
-    lockTtl: number("lockTtl", 5000, { ...MILLISECONDS, min: 100 }),
-    breaker: {
-      failures: numberOf("breaker.failures", breaker["failures"], 5, { ...COUNT, min: 1 }),
-      pause: numberOf("breaker.pause", breaker["pause"], 500, MILLISECONDS),
-      longestPause: numberOf("breaker.longestPause", breaker["longestPause"], 10_000, MILLISECONDS),
-    },
+    lockTtl: number("lockTtl", 5000, { ...MILLISECONDS, min: 100, whole: true, unit: "a whole number of ms" }),
+    breaker: breakerOptions(options["breaker"]),
     memory: memoryOptions(options["memory"]),
-    onError: functionOf("onError", options["onError"]),
+    onError: listenerOf(options["onError"]),
   };
 }
 
 function compressionOptions(given: unknown): Pick<ResolvedCache, "compression" | "compressAbove"> {
   if (given === false) return { compression: null, compressAbove: Infinity };
-  const options = objectOf("compress", given ?? {}, ["above", "with"]);
+  const options = objectOf("compress", given ?? {}, COMPRESS);
   const name = options["with"] === undefined ? "gzip" : validateCompression("compress.with", options["with"]);
   const compressAbove = numberOf("compress.above", options["above"], 1024, COUNT);
   return { compression: compressionOf(name), compressAbove };
 }
 
-/** What is kept beside a value needs a head, and the older convention has none. */
-const NEEDS_HEAD = ["grace", "staleWhileRevalidate", "negativeTtl"];
-
-function twoKeysOptions(options: Readonly<Record<string, unknown>>): Pick<ResolvedCache, "twoKeys" | "isBare"> {
-  const { twoKeys = null, codec } = options;
-  if (twoKeys !== null && twoKeys !== "read" && twoKeys !== "migrate" && twoKeys !== "write")
-    throw new OptionsError("twoKeys", `twoKeys must be "read", "migrate" or "write", got ${kindOf(twoKeys)}`);
-  if (twoKeys === "write") {
-    const other = NEEDS_HEAD.find((name) => options[name] !== undefined);
-    if (other !== undefined)
-      throw new OptionsError(other, `${other} cannot be kept with twoKeys: "write", whose values have no head`);
-    if (codec !== undefined && (codec as Partial<Codec>).id !== "json")
-      throw new OptionsError("codec", `codec must be json() with twoKeys: "write"`);
-  }
-  return { twoKeys, isBare: twoKeys === "write" };
+function breakerOptions(given: unknown): BreakerSettings {
+  const { failures, pause, longestPause } = objectOf("breaker", given ?? {}, BREAKER);
+  return {
+    failures: numberOf("breaker.failures", failures, 5, { ...COUNT, min: 1 }),
+    pause: numberOf("breaker.pause", pause, 500, MILLISECONDS),
+    longestPause: numberOf("breaker.longestPause", longestPause, 10_000, MILLISECONDS),
+  };
 }
 
 function memoryOptions(given: unknown): MemorySettings | null {
   if (given === undefined || given === false) return null;
-  const options = objectOf("memory", given === true ? {} : given, [
-    "maxEntries",
-    "maxBytes",
-    "maxAge",
-    "tracking",
-    "copies",
-  ]);
-  const { tracking = "broadcast", copies = false } = options;
-  if (tracking !== "broadcast" && tracking !== "reads")
-    throw new OptionsError(
-      "memory.tracking",
-      `memory.tracking must be "broadcast" or "reads", got ${kindOf(tracking)}`,
-    );
-  if (typeof copies !== "boolean")
-    throw new OptionsError("memory.copies", `memory.copies must be a boolean, got ${kindOf(copies)}`);
+  const { maxEntries, maxBytes, maxAge, tracking, copies } = objectOf("memory", given === true ? {} : given, MEMORY);
   return {
-    maxEntries: numberOf("memory.maxEntries", options["maxEntries"], 10_000, { ...COUNT, min: 1 }),
-    maxBytes: numberOf("memory.maxBytes", options["maxBytes"], 64 * 1024 * 1024, { ...COUNT, min: 1 }),
-    maxAge: numberOf("memory.maxAge", options["maxAge"], 30, SECONDS) * 1000,
-    mode: tracking,
-    copies,
+    maxEntries: numberOf("memory.maxEntries", maxEntries, 10_000, { ...COUNT, min: 1 }),
+    maxBytes: numberOf("memory.maxBytes", maxBytes, 64 * 1024 * 1024, { ...COUNT, min: 1 }),
+    maxAge: msOfSeconds("memory.maxAge", maxAge, 30_000),
+    mode: choiceOf("memory.tracking", tracking ?? "broadcast", ["broadcast", "reads"]),
+    copies: booleanOf("memory.copies", copies, false),
   };
+}
+
+/** What is kept beside a value, and needs a head. */
+const BESIDE = ["tags", "grace", "staleWhileRevalidate", "negativeTtl"];
+
+function twoKeysOptions(options: Readonly<Record<string, unknown>>): Pick<ResolvedCache, "twoKeys" | "isBare"> {
+  const { twoKeys: given, codec } = options;
+  const twoKeys = given === undefined ? null : choiceOf("twoKeys", given, ["read", "migrate", "write"]);
+  const isBare = twoKeys === "write";
+  if (isBare) {
+    refuseBeside(options);
+    if (codec !== undefined && (codec as Partial<Codec>).id !== "json")
+      throw new OptionsError("codec", `codec must be json() with twoKeys: "write"`);
+  }
+  return { twoKeys, isBare };
+}
+
+/** @throws OptionsError for options that the older convention, which has no heads, cannot keep */
+export function refuseBeside(options: Readonly<Record<string, unknown>>): void {
+  const other = BESIDE.find((name) => options[name] !== undefined);
+  if (other !== undefined)
+    throw new OptionsError(other, `${other} cannot be kept with twoKeys: "write", whose values have no head`);
 }
 
 function codecOf(option: string, given: unknown): Codec {
   const { id, encode, decode } = (given ?? {}) as Partial<Codec>;
-  if (typeof id !== "string" || !OWN_ID.test(id) || typeof encode !== "function" || typeof decode !== "function")
-    throw new OptionsError(
-      option,
-      `${option} must be a codec: { id, encode, decode }, with an id of 1 to 32 of the characters a-z 0-9 . _ -, got ${kindOf(given)}`,
-    );
-  return given as Codec;
-}
-
-/** @throws OptionsError for what is no object, or has a name that is not known */
-export function objectOf(option: string, given: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
-  if (typeof given !== "object" || given === null || Array.isArray(given))
-    throw new OptionsError(option, `${option} must be an object, got ${kindOf(given)}`);
-  const unknown = Object.keys(given).find((name) => !names.includes(name));
-  if (unknown !== undefined)
-    throw new OptionsError(
-      unknown,
-      `there is no option ${JSON.stringify(unknown)} in ${option}: expected one of ${names.join(", ")}`,
-    );
-  return given as Readonly<Record<string, unknown>>;
-}
-
-/** A number within its range, or what it is by default. */
-export function numberOf(option: string, given: unknown, fallback: number, range: Range): number {
-  if (given === undefined) return fallback;
-  const { min, max, whole = false, unit } = range;
-  if (typeof given === "number" && given >= min && given <= max && (!whole || Number.isInteger(given))) return given;
-  throw new OptionsError(
+  if (typeof id === "string" && OWN_ID.test(id) && typeof encode === "function" && typeof decode === "function")
+    return given as Codec;
+  return refuse(
     option,
-    `${option} must be ${unit} from ${min} to ${max}, got ${typeof given === "number" ? given : kindOf(given)}`,
+    "a codec: { id, encode, decode }, with an id of 1 to 32 of the characters a-z 0-9 . _ -",
+    given,
   );
 }
 
-/** A time to live in seconds, as ms; Infinity for ever. */
-export function secondsOf(option: string, given: unknown, fallback: number): number {
-  return given === undefined ? fallback : given === Infinity ? Infinity : numberOf(option, given, 0, SECONDS) * 1000;
-}
-
-function listOf(option: string, given: unknown): readonly unknown[] {
-  if (given === undefined) return [];
-  if (Array.isArray(given)) return given;
-  throw new OptionsError(option, `${option} must be an array, got ${kindOf(given)}`);
-}
-
-function functionOf(option: string, given: unknown): ((error: unknown) => void) | null {
+function listenerOf(given: unknown): ResolvedCache["onError"] {
   if (given === undefined) return null;
-  if (typeof given === "function") return given as (error: unknown) => void;
-  throw new OptionsError(option, `${option} must be a function, got ${kindOf(given)}`);
-}
-
-function kindOf(value: unknown): string {
-  return value === null
-    ? "null"
-    : Array.isArray(value)
-      ? "an array"
-      : typeof value === "object"
-        ? "an object"
-        : typeof value;
+  return typeof given === "function" ? (given as ResolvedCache["onError"]) : refuse("onError", "a function", given);
 }

@@ -15,33 +15,50 @@ redis.call('unlink', KEYS[1])
 redis.call('publish', ARGV[2], ARGV[3])
 return 1`;
 
+/** Lets a lock that is still held last longer. */
 const RENEW = `
 if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
 return redis.call('pexpire', KEYS[1], ARGV[2])`;
 
-const HOLDS = `
-if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
-return 1`;
+/**
+ * The version of a tag, made where there is none. Its time is never shortened, and seldom made longer: a change of the key, even of
+ * its time, is told to all who have it in memory.
+ */
+const TAG = `
+local version = redis.call('get', KEYS[1])
+if not version then
+  redis.call('set', KEYS[1], ARGV[1], 'px', ARGV[3])
+  return ARGV[1]
+end
+if redis.call('pttl', KEYS[1]) < tonumber(ARGV[2]) then redis.call('pexpire', KEYS[1], ARGV[3]) end
+return version`;
 
-/** The scripts of the lock, on one view of a client. */
-export interface LockScripts {
+/** Deletes a key if it still has this value. */
+const DELETE_IF_SAME = `
+if redis.call('get', KEYS[1]) ~= ARGV[1] then return 0 end
+return redis.call('unlink', KEYS[1])`;
+
+/** The scripts, on one view of a client. */
+interface Scripts {
   readonly store: Script<number>;
   readonly release: Script<number>;
   readonly renew: Script<number>;
-  readonly holds: Script<number>;
+  readonly tag: Script<string>;
+  readonly deleteIfSame: Script<number>;
 }
 
-const known = new WeakMap<Redis, LockScripts>();
+const known = new WeakMap<Redis, Scripts>();
 
 /** The scripts on this view: made once for each. */
-export function lockScripts(redis: Redis): LockScripts {
+export function scriptsOn(redis: Redis): Scripts {
   let scripts = known.get(redis);
   if (scripts === undefined) {
     scripts = {
       store: redis.defineScript<number>(STORE, { keys: 2 }),
       release: redis.defineScript<number>(RELEASE, { keys: 1 }),
       renew: redis.defineScript<number>(RENEW, { keys: 1 }),
-      holds: redis.defineScript<number>(HOLDS, { keys: 1, readOnly: true }),
+      tag: redis.defineScript<string>(TAG, { keys: 1 }),
+      deleteIfSame: redis.defineScript<number>(DELETE_IF_SAME, { keys: 1 }),
     };
     known.set(redis, scripts);
   }

@@ -1,6 +1,6 @@
 import { crc32 } from "node:zlib";
 import { codecName, codecNumber, OWN_CODEC } from "./codec.ts";
-import { UnreadableError } from "./errors.ts";
+import { CacheReadError } from "./errors.ts";
 import { FieldReader, varintSize, writeVarint } from "./varint.ts";
 
 /**
@@ -74,32 +74,31 @@ export function writeStored(head: Head, payload: Uint8Array): Buffer {
  * Reads a head.
  *
  * @returns it, and where the value's bytes begin; null for bytes without one
- * @throws UnreadableError for a head that is damaged, or of a version to come
+ * @throws CacheReadError for a head that is damaged, or of a version to come
  */
 export function readStored(bytes: Buffer): { readonly head: Head; readonly at: number } | null {
   if (bytes[0] !== MARK) return null;
   const version = bytes[1];
-  if (version !== VERSION) throw new UnreadableError("foreign", `a stored value of version ${String(version)}`);
-  if (bytes.length < BEFORE_FLAGS + 3) throw new UnreadableError("damaged", "a stored value ends in its head");
+  if (version !== VERSION) throw new CacheReadError("foreign", `a stored value of version ${String(version)}`);
+  if (bytes.length < BEFORE_FLAGS + 3) throw new CacheReadError("damaged", "a stored value ends in its head");
   if (bytes.readUInt32BE(2) !== crc32(bytes.subarray(BEFORE_FLAGS)))
-    throw new UnreadableError("damaged", "a stored value does not have the checksum that its head tells");
+    throw new CacheReadError("damaged", "a stored value does not have the checksum that its head tells");
   try {
     return readFields(bytes);
   } catch (error) {
-    if (error instanceof UnreadableError) throw error;
-    throw new UnreadableError("damaged", "a stored value has a head that cannot be read", error);
+    if (error instanceof CacheReadError) throw error;
+    throw new CacheReadError("damaged", "a stored value has a head that cannot be read", error);
   }
 }
 
 function readFields(bytes: Buffer): { readonly head: Head; readonly at: number } {
   const fields = new FieldReader(bytes, BEFORE_FLAGS);
   const flags = fields.byte();
-  if ((flags & ~KNOWN) !== 0) throw new UnreadableError("foreign", `a stored value with the flags ${flags}`);
+  if ((flags & ~KNOWN) !== 0) throw new CacheReadError("foreign", `a stored value with the flags ${flags}`);
   const number = fields.byte();
   const compression = fields.byte();
   const codec = number === OWN_CODEC ? fields.text() : codecName(number);
-  if (codec === undefined)
-    throw new UnreadableError("foreign", `a stored value of the codec with the number ${number}`);
+  if (codec === undefined) throw new CacheReadError("foreign", `a stored value of the codec with the number ${number}`);
   const rawLength = fields.varint();
   const timing =
     (flags & TIMED) === 0 ? null : { createdAt: fields.varint(), freshFor: fields.varint(), cost: fields.varint() };

@@ -1,10 +1,11 @@
 import { randomBytes } from "node:crypto";
 import type { Redis } from "../index.ts";
 import type { Keys } from "./keys.ts";
+import { scriptsOn } from "./scripts.ts";
 import type { Head } from "./stored.ts";
 import { FOREVER } from "./time.ts";
 
-/** A version is kept so long after its latest use, ms, and at least as long as the entries that have it. */
+/** A version is kept for so long, ms, after an entry was last made with it, and at least for as long as entries that have it may be served. */
 const KEPT = 24 * 3600 * 1000;
 
 /**
@@ -22,22 +23,16 @@ export class Tags {
   /**
    * The versions for an entry that is about to be made; tags without one get one.
    *
-   * @param ttl of the entry, ms; Infinity for ever
+   * @param lifetime how long the entry may be served, ms; Infinity for ever
    */
-  async take(redis: Redis, names: readonly string[], ttl: number): Promise<Head["tags"]> {
-    if (names.length === 0) return [];
-    const kept = Math.min(FOREVER, Math.max(KEPT, 2 * ttl));
-    const pipeline = redis.pipeline();
-    for (const name of names) {
-      const key = this.#keys.tag(name);
-      void pipeline.set(key, newVersion(), { nx: true, px: kept }).getex(key, { px: kept });
-    }
-    const results = (await pipeline.exec()) as unknown[];
-    return names.map((name, index) => {
-      const version = results[2 * index + 1];
-      if (typeof version !== "string") throw version;
-      return [name, version] as const;
-    });
+  take(redis: Redis, names: readonly string[], lifetime: number): Promise<Head["tags"]> {
+    const needed = Math.ceil(Math.min(FOREVER, Math.max(KEPT, lifetime)));
+    const full = Math.min(FOREVER, 2 * needed);
+    const versionOf = async (name: string): Promise<readonly [string, string]> => {
+      const version = await scriptsOn(redis).tag(this.#keys.tag(name), newVersion(), needed, full);
+      return [name, String(version)];
+    };
+    return Promise.all(names.map(versionOf));
   }
 
   /**
@@ -45,9 +40,9 @@ export class Tags {
    *
    * @param read gives the values of keys
    */
-  async areValid(tags: Head["tags"], read: (keys: string[]) => Promise<readonly (string | null)[]>): Promise<boolean> {
+  async areValid(tags: Head["tags"], read: (keys: string[]) => Promise<readonly unknown[]>): Promise<boolean> {
     const versions = await read(tags.map(([name]) => this.#keys.tag(name)));
-    return tags.every(([, version], index) => versions[index] === version);
+    return tags.every(([, version], index) => String(versions[index] ?? "") === version);
   }
 
   /** Makes all entries with this tag invalid. */

@@ -13,3 +13,8 @@ export const clock: Pick<Clock, "now" | "schedule" | "random"> = {
     return { cancel: () => clearTimeout(timer) };
   },
 };
+
+/** A time from which up to a part is taken off at random, so that not all end at once; whole ms. */
+export function withJitter(time: number, jitter: number): number {
+  return Math.max(1, Math.round(time * (1 - jitter * clock.random())));
+}

@@ -1,19 +1,17 @@
 import type { Redis } from "../index.ts";
+import type { Encoded } from "./format.ts";
 import type { Keys } from "./keys.ts";
+import { scriptsOn } from "./scripts.ts";
 
 /** Whether the older convention is followed, in which the gzip of the JSON of a large value is under a key of its own, `KEY:gz`. */
 export type TwoKeys = "read" | "migrate" | "write";
 
-/** The bytes of an entry, and whether they are the older convention's gzip. */
-export interface Stored {
-  readonly bytes: Uint8Array | string;
-  readonly isZipped: boolean;
-}
-
-/** What is used of a pipeline. */
-interface Pipeline {
-  set(key: string, value: string | Buffer, options?: { px: number }): unknown;
-  unlink(...keys: string[]): unknown;
+/** An entry that is to be stored under `key`. */
+interface Item {
+  readonly key: string;
+  readonly encoded: Encoded;
+  /** How long, ms; null for ever. */
+  readonly px: number | null;
 }
 
 /** Where entries are: under one key, or, in the older convention, under one of two. */
@@ -26,27 +24,9 @@ export class TwoKeyLayout {
     this.#mode = mode;
   }
 
-  /** All keys that an entry may be under. */
-  of(key: string): string[] {
-    return this.#mode === null ? [key] : [key, this.#keys.zipped(key)];
-  }
-
-  /**
-   * Stores an entry under the key that is right for it, and under no other one.
-   *
-   * @param px how long, ms; null for ever
-   */
-  put(pipeline: Pipeline, key: string, { bytes, isZipped }: Stored, px: number | null): void {
-    const zipped = this.#keys.zipped(key);
-    const place = isZipped ? zipped : key;
-    if (px === null) pipeline.set(place, asArg(bytes));
-    else pipeline.set(place, asArg(bytes), { px });
-    if (this.#mode !== null) pipeline.unlink(isZipped ? key : zipped);
-  }
-
-  /** The bytes under the second key; null where there are none. */
-  async second(redis: Redis, key: string): Promise<Buffer | null> {
-    return this.#mode === null ? null : redis.buffers.get(this.#keys.zipped(key));
+  /** Whether an entry may be under a second key. */
+  get hasSecond(): boolean {
+    return this.#mode !== null;
   }
 
   /** Whether what is found under the second key moves to the first. */
@@ -54,14 +34,68 @@ export class TwoKeyLayout {
     return this.#mode === "migrate";
   }
 
-  /** Moves an entry to its one key, unless there is a newer one, with the time that it had left. */
-  async migrate(redis: Redis, key: string, bytes: Uint8Array | string): Promise<void> {
+  /** All keys that an entry may be under. */
+  of(key: string): string[] {
+    return this.hasSecond ? [key, this.#keys.zipped(key)] : [key];
+  }
+
+  /** The entry's key, of either of them. */
+  first(key: string): string {
+    return this.hasSecond ? this.#keys.unzipped(key) : key;
+  }
+
+  /**
+   * Stores entries, each under the key that is right for it and under no other one.
+   *
+   * @param before keys that are deleted first
+   * @throws RedisError for the first that was refused
+   */
+  async put(redis: Redis, items: readonly Item[], before: readonly string[] = []): Promise<void> {
+    const pipeline = redis.pipeline();
+    for (const key of before) void pipeline.unlink(key);
+    for (const { key, encoded, px } of items) {
+      const place = this.#placeOf(key, encoded);
+      if (px === null) void pipeline.set(place, asArg(encoded.bytes));
+      else void pipeline.set(place, asArg(encoded.bytes), { px });
+      for (const other of this.of(key)) if (other !== place) void pipeline.unlink(other);
+    }
+    for (const result of (await pipeline.exec()) as unknown[]) if (result instanceof Error) throw result;
+  }
+
+  /** Deletes what was just put, unless something else is there by now. */
+  async takeBack(redis: Redis, key: string, encoded: Encoded): Promise<void> {
+    await scriptsOn(redis).deleteIfSame(this.#placeOf(key, encoded), asArg(encoded.bytes));
+  }
+
+  /** What is under the second key counts no more. */
+  async dropSecond(redis: Redis, key: string): Promise<void> {
+    if (this.hasSecond) await redis.unlink(this.#keys.zipped(key));
+  }
+
+  /** The bytes under the second key; null where there are none. */
+  second(redis: Redis, key: string): Promise<Buffer | null> {
+    return redis.buffers.get(this.#keys.zipped(key));
+  }
+
+  /**
+   * Moves an entry to its one key, unless there is a newer one, with the time that it had left. What others write or delete meanwhile
+   * wins.
+   *
+   * @param found the bytes under the second key
+   */
+  async migrate(redis: Redis, key: string, found: Buffer, encoded: Encoded): Promise<void> {
     const zipped = this.#keys.zipped(key);
-    const left = await redis.pttl(zipped);
+    const left = await redis.with({ readFrom: "primary" }).pttl(zipped);
     if (left === -2) return; // it is gone by now
-    if (left === -1) await redis.set(key, asArg(bytes), { nx: true });
-    else await redis.set(key, asArg(bytes), { nx: true, px: Math.max(1, left) });
-    await redis.unlink(zipped);
+    const limit = left === -1 ? {} : { px: Math.max(1, left) };
+    const answer = await redis.set(key, asArg(encoded.bytes), { nx: true, ...limit });
+    const isMoved = answer !== null;
+    const wasSame = (await scriptsOn(redis).deleteIfSame(zipped, found)) === 1;
+    if (isMoved && !wasSame) await this.takeBack(redis, key, encoded);
+  }
+
+  #placeOf(key: string, { isZipped }: Encoded): string {
+    return isZipped ? this.#keys.zipped(key) : key;
   }
 }
 

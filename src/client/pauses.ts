@@ -1,7 +1,7 @@
 import { backoffDelay, type BackoffRange } from "../base/backoff.ts";
 import type { Clock } from "../base/clock.ts";
 
-/** The pauses between attempts of the subscriptions; news end all of them before their time. */
+/** The pauses between attempts to have something again that was lost; news end all of them before their time. */
 export class Pauses {
   readonly #clock: Clock;
   readonly #delays: BackoffRange;

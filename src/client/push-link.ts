@@ -81,8 +81,10 @@ export abstract class PushLink {
 
   #take(lease: PoolLease): void {
     const { entry } = lease;
-    // Closed while it was on its way.
-    if (this.#state === "closed") entry?.live.close("idle");
+    if (this.#state === "closed") {
+      entry?.live.close("idle"); // it was given up while it was on its way
+      throw this.#gone("idle");
+    }
     if (entry === null || !entry.live.isOpen)
       throw new ConnectionLostError("not-sent", "lost", `the connection for ${this.#purpose} ended at once`);
     entry.onLost = (error) => {

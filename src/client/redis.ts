@@ -26,7 +26,7 @@ import { openSubscription } from "./pubsub.ts";
 import type { SharedPoolOptions } from "./shared-pool.ts";
 import { makeScript, type Script, type ScriptOptions } from "./script.ts";
 import { pairs, scanAll, scanArguments, single, type KeyScanOptions, type ScanOptions } from "./scan.ts";
-import { applySettings, type CommandOptions, type CommandSettings } from "./settings.ts";
+import { applySettings, isPrimary, type CommandOptions, type CommandSettings } from "./settings.ts";
 import type { MessageListener, SubscribeOptions, Subscription, SubscriptionKind } from "./subscription.ts";
 import { KeyTracking, type TrackingOptions } from "./tracking.ts";
 import { firstView, View, viewOn, type Shared } from "./view.ts";
@@ -101,7 +101,7 @@ export class Redis implements AsyncDisposable {
 
   /** A view on the same connections with other settings for its commands. */
   with(options: CommandOptions): Redis {
-    validateObject("with", options, ["timeout", "signal", "retry"]);
+    validateObject("with", options, ["timeout", "signal", "retry", "readFrom"]);
     const settings = this.#settings;
     const { retries, topology, options: defaults } = this.#shared;
     let { policy } = settings;
@@ -117,6 +117,7 @@ export class Redis implements AsyncDisposable {
       signal: options.signal === undefined ? settings.signal : validateSignal("signal", options.signal),
       policy,
       buffers: settings.buffers,
+      fromPrimary: settings.fromPrimary || (isPrimary(options.readFrom) && topology.spreadsReads),
     });
   }
 

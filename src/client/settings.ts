@@ -1,5 +1,7 @@
 import type { Clock } from "../base/clock.ts";
+import { OptionsError } from "../base/errors.ts";
 import type { ResolvedOptions, RetryOptions } from "../base/options.ts";
+import { describe } from "../base/validate.ts";
 import { NOT_BLOCKING, type Request, type RetryPolicy } from "../commands/request.ts";
 
 /** What can be set anew for the commands of one view: `redis.with(…)`. */
@@ -10,6 +12,8 @@ export interface CommandOptions {
   readonly signal?: AbortSignal | undefined;
   /** Retry rules; `false` for no retry. What is left out stays as it was. */
   readonly retry?: RetryOptions | false | undefined;
+  /** `primary`: no replica answers, whatever the client's own `readFrom` is. */
+  readonly readFrom?: "primary" | undefined;
 }
 
 /** The settings of one view, in the form that the hot path reads. */
@@ -21,6 +25,14 @@ export interface CommandSettings {
   readonly signal: AbortSignal | null;
   readonly policy: RetryPolicy | null;
   readonly buffers: boolean;
+  /** Whether reads that would go to replicas go to the primary. */
+  readonly fromPrimary: boolean;
+}
+
+/** @throws OptionsError for what is neither `primary` nor left out */
+export function isPrimary(readFrom: unknown): boolean {
+  if (readFrom === undefined || readFrom === "primary") return readFrom === "primary";
+  throw new OptionsError("readFrom", `readFrom of a view must be "primary", got ${describe(readFrom)}`);
 }
 
 /** The settings where no view has changed them. */
@@ -31,6 +43,7 @@ export function defaultSettings(options: ResolvedOptions, policy: RetryPolicy | 
     signal: null,
     policy,
     buffers: !options.decodeResponses,
+    fromPrimary: false,
   };
 }
 
@@ -39,6 +52,7 @@ export function applySettings(request: Request, settings: CommandSettings, clock
   request.buffers = settings.buffers;
   request.policy = settings.policy;
   request.signal = settings.signal;
+  if (settings.fromPrimary) request.fromPrimary = true;
   const { blockFor } = request;
   if (blockFor === NOT_BLOCKING) {
     request.timeout = settings.timeout;

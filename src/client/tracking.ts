@@ -2,6 +2,7 @@ import type { Clock, Timer } from "../base/clock.ts";
 import { ConnectError, OptionsError, type RedisError } from "../base/errors.ts";
 import { describe, validateObject } from "../base/validate.ts";
 import { buildCall } from "../commands/call.ts";
+import type { Request } from "../commands/request.ts";
 import type { NodePool } from "../pool/node-pool.ts";
 import type { Reply } from "../protocol/reply.ts";
 import type { Core } from "./core.ts";
@@ -40,9 +41,10 @@ class TrackingLink extends PushLink {
  *
  * @see docs/cache.md
  */
-export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
+export class KeyTracking implements AsyncDisposable {
   readonly #core: Core;
-  readonly #command: readonly string[];
+  /** Of CLIENT TRACKING. */
+  readonly #options: readonly string[];
   readonly #onInvalidate: (keys: readonly string[] | null) => void;
   /** All of the client, which ends them with itself. */
   readonly #all: Set<KeyTracking>;
@@ -62,7 +64,7 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
   private constructor(core: Core, options: TrackingOptions, all: Set<KeyTracking>) {
     const { clock, topology } = core;
     this.#core = core;
-    this.#command = trackingCommand(options);
+    this.#options = trackingArguments(options);
     this.#onInvalidate = options.onInvalidate;
     this.#all = all;
     all.add(this);
@@ -90,7 +92,7 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
     return this.#isLive;
   }
 
-  /** Why it is not live. */
+  /** Why it is not live; null while it is, and where that is not known. */
   get error(): unknown {
     return this.#isLive ? null : this.#error;
   }
@@ -112,11 +114,14 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
         `the connection for key tracking to ${pool.options.node} is not there`,
         false,
       );
-    const request = buildCall("GET", [key]);
+    const request = this.#request("GET", [key], deadline, timeout);
     request.buffers = true;
-    request.timeout = timeout;
-    request.deadline = deadline;
-    return (await link.execute(request)) as Buffer | null;
+    try {
+      return (await link.execute(request)) as Buffer | null;
+    } catch (error) {
+      topology.learnFrom(error); // the key may be elsewhere by now
+      throw error;
+    }
   }
 
   /** Ends it; nothing is told any more. */
@@ -138,13 +143,14 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
 
   // --- from the servers ---
 
-  received(_link: PushLink, items: readonly Reply[]): void {
+  #received(items: readonly Reply[]): void {
     if (String(items[0]) !== "invalidate") return;
     const keys = items[1];
     this.#tell(Array.isArray(keys) ? keys.map(String) : null);
   }
 
-  lost(link: PushLink, error: RedisError): void {
+  #lost(link: TrackingLink, error: RedisError): void {
+    if (this.#links.get(link.pool) !== link) return; // given up before
     this.#links.delete(link.pool);
     this.#fell(error);
   }
@@ -196,7 +202,9 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
       const deadline = clock.now() + timeout;
       const pools = new Set(await topology.primaries({ timeout, signal: this.#stop.signal }));
       for (const [pool, link] of this.#links) if (!pools.has(pool)) this.#drop(link);
-      await Promise.all([...pools].map((pool) => this.#connect(pool, deadline, timeout)));
+      const attempts = await Promise.allSettled([...pools].map((pool) => this.#connect(pool, deadline, timeout)));
+      // Only when all have ended: what still goes on would meet the next attempt.
+      for (const attempt of attempts) if (attempt.status === "rejected") throw attempt.reason;
     } while (this.#isOutdated);
     if (this.#stop.signal.aborted) return;
     this.#isLive = true;
@@ -206,7 +214,11 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
 
   async #connect(pool: NodePool, deadline: number, timeout: number): Promise<void> {
     if (this.#links.get(pool)?.isTracking === true) return;
-    const link = new TrackingLink(pool, this.#core.clock, this);
+    if (this.#stop.signal.aborted) return;
+    const link = new TrackingLink(pool, this.#core.clock, {
+      received: (_link, items) => this.#received(items),
+      lost: (lost, error) => this.#lost(lost, error),
+    });
     this.#links.set(pool, link);
     try {
       await link.connected(deadline, timeout);
@@ -215,7 +227,7 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
           "protocol",
           `key tracking needs RESP3, and ${link.node} speaks RESP2: Redis has it from 6.0 on`,
         );
-      await link.execute(this.#request(this.#command, deadline, timeout));
+      await link.execute(this.#request("CLIENT TRACKING", this.#options, deadline, timeout));
       link.isTracking = true;
     } catch (error) {
       this.#drop(link);
@@ -239,7 +251,7 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
   async #checkOne(link: TrackingLink): Promise<void> {
     const { clock } = this.#core;
     try {
-      await link.execute(this.#request(["PING"], clock.now() + CHECK_PERIOD, CHECK_PERIOD));
+      await link.execute(this.#request("PING", [], clock.now() + CHECK_PERIOD, CHECK_PERIOD));
     } catch (error) {
       if (this.#links.get(link.pool) !== link) return;
       this.#drop(link);
@@ -247,7 +259,7 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
     }
   }
 
-  #request([name = "", ...args]: readonly string[], deadline: number, timeout: number): ReturnType<typeof buildCall> {
+  #request(name: string, args: readonly string[], deadline: number, timeout: number): Request {
     const request = buildCall(name, args);
     request.deadline = deadline;
     request.timeout = timeout;
@@ -266,7 +278,7 @@ export class KeyTracking implements LinkListener<PushLink>, AsyncDisposable {
   }
 }
 
-function trackingCommand(options: TrackingOptions): string[] {
+function trackingArguments(options: TrackingOptions): string[] {
   validateObject("trackKeys", options, ["mode", "prefixes", "onInvalidate"]);
   const { mode = "broadcast", prefixes = [], onInvalidate } = options;
   if (mode !== "broadcast" && mode !== "reads")
@@ -281,5 +293,5 @@ function trackingCommand(options: TrackingOptions): string[] {
       `prefixes are for the mode "broadcast": with "reads" the keys that are read are told`,
     );
   const words = prefixes.flatMap((prefix) => ["PREFIX", prefix]);
-  return ["CLIENT TRACKING", "ON", ...(mode === "broadcast" ? ["BCAST"] : []), ...words];
+  return ["ON", ...(mode === "broadcast" ? ["BCAST"] : []), ...words];
 }

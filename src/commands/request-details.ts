@@ -47,6 +47,8 @@ export class RequestDetails<Part> {
   redirects = 0;
   /** Whether an earlier attempt may have run. */
   uncertain = false;
+  /** Whether no replica may answer it. */
+  fromPrimary = false;
   /** Set while the server is asked to let go of a blocked command. */
   cancelled: Cancellation | null = null;
 

@@ -135,6 +135,15 @@ export class Request {
     return this.#details !== null && this.#details.uncertain;
   }
 
+  /** Whether no replica may answer it, though it could. */
+  get fromPrimary(): boolean {
+    return this.#details !== null && this.#details.fromPrimary;
+  }
+
+  set fromPrimary(fromPrimary: boolean) {
+    this.#detailed().fromPrimary = fromPrimary;
+  }
+
   /** Set while the server is asked to let go of a blocked command. */
   get cancelled(): Cancellation | null {
     return this.#details === null ? null : this.#details.cancelled;
@@ -262,6 +271,7 @@ export class Request {
     this.timeout = from.timeout;
     this.signal = from.signal;
     this.policy = from.policy;
+    if (from.fromPrimary) this.fromPrimary = true;
     return this;
   }
 

@@ -42,7 +42,7 @@ export function timeoutError(request: Request, node: string): CommandTimeoutErro
   const name = request.spec.name;
   const message =
     request.state === "written"
-      ? `${name} got no reply from ${node} within ${request.timeout} ms: the server is busy, paused or out of reach (see its SLOWLOG), or commandTimeout is too short for this command`
+      ? `${name} got no reply from ${node} within ${request.timeout} ms: the server is busy, paused or out of reach (see its SLOWLOG), or its time limit (commandTimeout, or that of the view) is too short for it`
       : `${name} was not sent to ${node} within ${request.timeout} ms: the connection takes no more bytes; the server reads too slowly`;
   return new CommandTimeoutError(request.outcome, request.timeout, message, { command: name, node });
 }

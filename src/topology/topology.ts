@@ -16,6 +16,8 @@ export interface ScanSource extends Executor {
 export interface Topology extends Executor {
   /** The pools by their node's name. */
   readonly pools: ReadonlyMap<string, NodePool>;
+  /** Whether reads may leave the primary. */
+  readonly spreadsReads: boolean;
   /**
    * The pool that serves some keys (none: any node), for leases and subscriptions. It waits within the limits while no node is known.
    *

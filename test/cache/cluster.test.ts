@@ -3,6 +3,7 @@ import { after, before, test } from "node:test";
 import { Cache, serverStats } from "../../src/cache/index.ts";
 import { Redis } from "../../src/index.ts";
 import { startCluster, type TestCluster } from "../../src/testing/index.ts";
+import { PATIENT } from "../support/cache.ts";
 import { until } from "../support/wait.ts";
 
 let cluster: TestCluster;
@@ -20,7 +21,6 @@ after(async () => {
 });
 
 const IDS = Array.from({ length: 60 }, (_, id) => `id:${id}`);
-const PATIENT = { readTimeout: 2000, writeTimeout: 2000 };
 
 test("values, locks and tags on all nodes", async () => {
   await using cache = new Cache<number>(redis, { namespace: "a", ...PATIENT });
@@ -60,6 +60,7 @@ test("the first level hears of changes on every node", async () => {
 });
 
 test("serverStats sums what the primaries tell", async () => {
+  await Promise.all(IDS.map((id) => other.set(`m:${id}`, "1")));
   await other.callEach("CONFIG", "RESETSTAT");
   await Promise.all(IDS.map((id) => other.get(`m:${id}`)));
   await Promise.all(IDS.map((id) => other.get(`none:${id}`)));

@@ -1,22 +1,12 @@
 import assert from "node:assert/strict";
-import { after, before, test } from "node:test";
-import { Redis } from "../../src/index.ts";
-import { startServer, type TestServer } from "../../src/testing/index.ts";
+import { test } from "node:test";
+import { sharedCaches } from "../support/cache.ts";
 import { runChild } from "../support/child.ts";
 
 const PROCESSES = 4;
 const CALLERS = 1000;
 
-let server: TestServer;
-let redis: Redis;
-before(async () => {
-  server = await startServer();
-  redis = new Redis({ host: server.host, port: server.port });
-});
-after(async () => {
-  await redis.close();
-  await server.stop();
-});
+const shared = sharedCaches();
 
 /** All callers of a process ask at once, when all processes are ready; each load is counted in Redis. */
 const PROGRAM = `
@@ -46,8 +36,8 @@ interface Told {
 }
 
 async function run(loader: string): Promise<Told[]> {
-  await redis.flushall();
-  const env = { PORT: String(server.port), CALLERS: String(CALLERS), LOADER: loader };
+  await shared.redis.flushall();
+  const env = { PORT: String(shared.server.port), CALLERS: String(CALLERS), LOADER: loader };
   const children = await Promise.all(
     Array.from({ length: PROCESSES }, () => runChild(PROGRAM, env, { timeout: 60_000 })),
   );
@@ -59,7 +49,7 @@ async function run(loader: string): Promise<Told[]> {
 
 test("1,000 callers in each of 4 processes: a hot value is made once", async () => {
   const told = await run("works");
-  assert.equal(await redis.get("loads"), "1");
+  assert.equal(await shared.redis.get("loads"), "1");
   for (const { answers, count, waits } of told) {
     assert.deepEqual(answers, [1]);
     assert.equal(count, CALLERS);
@@ -69,7 +59,7 @@ test("1,000 callers in each of 4 processes: a hot value is made once", async () 
 
 test("when the one that makes it fails, one of the others makes it", async () => {
   const told = await run("fails once");
-  assert.equal(await redis.get("loads"), "2");
+  assert.equal(await shared.redis.get("loads"), "2");
   assert.equal(told.filter(({ answers }) => answers.includes("the first one fails")).length, 1);
   assert.equal(told.filter(({ answers }) => answers.includes(2)).length, PROCESSES - 1);
 });

@@ -1,23 +1,14 @@
 import { strict as assert } from "node:assert";
-import { after, afterEach, before, beforeEach, describe, it, test } from "node:test";
+import { after, afterEach, beforeEach, describe, it, test } from "node:test";
 import suite, { keyvIteratorTests } from "@keyv/test-suite";
 import Keyv from "keyv";
 import { KeyvStore, type KeyvStoreOptions } from "../../src/cache/index.ts";
 import { Redis } from "../../src/index.ts";
-import { startServer, type TestServer } from "../../src/testing/index.ts";
+import { PATIENT, sharedCaches } from "../support/cache.ts";
 
 /* Keyv's own tests of a store, which are written for another test runner: what they use of it is here. */
 
-let server: TestServer;
-let redis: Redis;
-before(async () => {
-  server = await startServer();
-  redis = new Redis({ host: server.host, port: server.port });
-});
-after(async () => {
-  await redis.close();
-  await server.stop();
-});
+const shared = sharedCaches();
 
 /** What the suite expects of values, by this runner's assertions. */
 function expect(actual: unknown): Record<string, (expected?: unknown) => void> {
@@ -41,15 +32,15 @@ const runner = {
 } as never;
 
 const LEVELS: readonly [string, KeyvStoreOptions][] = [
-  ["Redis alone", { readTimeout: 1000, writeTimeout: 1000 }],
-  ["a first level in memory", { readTimeout: 1000, writeTimeout: 1000, memory: true }],
+  ["Redis alone", PATIENT],
+  ["a first level in memory", { ...PATIENT, memory: true }],
 ];
 
 for (const [what, options] of LEVELS) {
   describe(`Keyv's tests of a store, with ${what}`, () => {
     const stores: KeyvStore[] = [];
     const store = (): KeyvStore => {
-      const one = new KeyvStore(redis, options);
+      const one = new KeyvStore(shared.redis, options);
       stores.push(one);
       return one;
     };
@@ -62,9 +53,9 @@ for (const [what, options] of LEVELS) {
 }
 
 test("values stand in Redis as Keyv makes them", async () => {
-  const keyv = new Keyv({ store: new KeyvStore(redis), namespace: "plain" });
+  const keyv = new Keyv({ store: new KeyvStore(shared.redis), namespace: "plain" });
   await keyv.set("a", { n: 1 });
-  assert.deepEqual(JSON.parse(String(await redis.get("keyv:plain:a"))), { value: { n: 1 } });
+  assert.deepEqual(JSON.parse(String(await shared.redis.get("keyv:plain:a"))), { value: { n: 1 } });
 });
 
 test("without Redis Keyv finds nothing, and tells of it where it is listened to", async () => {

@@ -74,10 +74,12 @@ for (const [what, strike, heal] of [
   });
 }
 
-test("without any Redis at all a value costs its loader, and one more look each time the breaker tries", async () => {
+test("without any Redis at all a value costs its loader, and a look only until the breaker opens", async () => {
   await using redis = new Redis({ host: "127.0.0.1", port: 1 });
-  await using cache = new Cache<number>(redis, { namespace: "n", readTimeout: 50 });
+  await using cache = new Cache<number>(redis, { namespace: "n", breaker: { pause: 60_000, longestPause: 60_000 } });
   for (let index = 0; index < 20; index++) assert.equal(await cache.getOrSet(index, () => index), index);
+  const { errors, skipped } = cache.stats();
+  assert.deepEqual({ errors, skipped }, { errors: 5, skipped: 15 });
   assert.equal(await cache.get(1), undefined);
   assert.equal(await cache.set(1, 1), false);
   assert.equal(await cache.delete(1), false);

@@ -3,7 +3,7 @@ import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { test } from "node:test";
 
 const ROOT = new URL("../../", import.meta.url);
-const PLANNED = ["R14"];
+const PLANNED: readonly string[] = [];
 const ROWS = Array.from({ length: 16 }, (_, index) => `R${index + 1}`);
 
 interface Row {

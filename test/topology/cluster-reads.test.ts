@@ -30,6 +30,24 @@ test("in a cluster, too, a replica gets what reads keys and no more", async () =
   );
 });
 
+test("a view that reads from the primary asks no replica, and leaves the client's other reads to them", async () => {
+  await using shard = await startScriptedShard(answer, answer);
+  await using redis = Redis.cluster(shard.seeds, { readFrom: "replica" });
+  const sure = redis.with({ readFrom: "primary" });
+  await sure.get("a");
+  await sure.buffers.get("a");
+  await sure.with({ timeout: 1000 }).get("a");
+  await sure.pipeline().get("a").exec();
+  await redis.hget("a", "f");
+  const readsOf = (index: number): string[] =>
+    (shard.nodes[index]?.received ?? [])
+      .map(({ command }) => String(command[0]))
+      .filter((name) => ["GET", "HGET"].includes(name));
+  assert.deepEqual(readsOf(0), ["GET", "GET", "GET", "GET"]);
+  assert.deepEqual(readsOf(1), ["HGET"]);
+  assert.throws(() => redis.with({ readFrom: "replica" as never }), { code: "ERR_OPTIONS", message: /"primary"/ });
+});
+
 for (const state of ["LOADING", "MASTERDOWN"]) {
   test(`a replica of a cluster that says ${state} is not asked for a while: reads go elsewhere`, async () => {
     await using shard = await startScriptedShard(answer, () => `-${state} not now\r\n`);

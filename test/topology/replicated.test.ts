@@ -57,6 +57,18 @@ describe("a primary and two replicas", () => {
     assert.equal(passedOn, 2);
   }
 
+  test("a view can read from the primary", async () => {
+    await using redis = client("replica");
+    await written(redis, "view");
+    const counts = await counted("get", async () => {
+      const sure = redis.with({ readFrom: "primary", timeout: 2000 });
+      for (let n = 0; n < 10; n++) assert.equal(await sure.get("view"), "v");
+      assert.equal(await redis.get("view"), "v");
+    });
+    assert.equal(counts[0], 10);
+    assert.equal((counts[1] ?? 0) + (counts[2] ?? 0), 1);
+  });
+
   test("reads go round among the replicas, writes and questions without a key to the primary", async () => {
     for (const readFrom of ["replica", "preferReplica"] as const) {
       await using redis = client(readFrom);

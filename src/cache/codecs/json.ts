@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { Codec } from "../codec.ts";
 import { refuseLost, type Keeps } from "./lost.ts";
 
@@ -21,9 +22,16 @@ export function json<T = unknown>(options: JsonOptions = {}): Codec<T> {
       refuseLost("json", value, keeps);
       return JSON.stringify(value);
     },
-    decode: (bytes) => JSON.parse(utf8.decode(bytes)) as T,
+    decode: (bytes) => parse(bytes) as T,
   };
 }
 
 /** Bytes that are no UTF-8 are no JSON: with replacement characters in them they would be another value. */
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+function parse(bytes: Buffer): unknown {
+  if (!isUtf8(bytes)) throw new SyntaxError("no UTF-8");
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    throw new SyntaxError("no JSON"); // its own error would quote the text
+  }
+}

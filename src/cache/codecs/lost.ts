@@ -32,6 +32,14 @@ interface Lost {
   readonly what: string;
 }
 
+/** The way to where it is looked at present. */
+interface Trail {
+  /** The objects there from a certain depth on. */
+  readonly above: object[];
+  /** All that were looked through, where objects may be in themselves, or in many places. */
+  readonly seen: Set<object> | null;
+}
+
 /** From this depth on it is looked whether an object is in itself: a shallow value pays nothing for it. */
 const DEEP = 64;
 /** What is nested deeper is refused before the stack ends. */
@@ -46,11 +54,12 @@ const NAME = /^[A-Za-z_$][\w$]*$/;
  * @throws CacheValueError with the path of the first such thing
  */
 export function refuseLost(codec: string, value: unknown, keeps: Keeps): void {
-  const lost = look(value, keeps, 0, []);
+  const trail: Trail = { above: [], seen: keeps.cycles === true ? new Set() : null };
+  const lost = look(value, keeps, 0, trail);
   if (lost !== null) throw new CacheValueError(codec, `$${lost.path.reverse().join("")}`, lost.what);
 }
 
-function look(value: unknown, keeps: Keeps, depth: number, above: unknown[]): Lost | null {
+function look(value: unknown, keeps: Keeps, depth: number, trail: Trail): Lost | null {
   switch (typeof value) {
     case "string":
       return keeps.loneSurrogates === true || !HALF.test(value) ? null : lose("a string with half of a surrogate pair");
@@ -66,32 +75,35 @@ function look(value: unknown, keeps: Keeps, depth: number, above: unknown[]): Lo
         ? null
         : lose(keeps.bigintBits === undefined ? "bigint" : `bigint of more than ${keeps.bigintBits} bits`);
     case "object":
-      return value === null ? null : lookInto(value, keeps, depth, above);
+      return value === null ? null : lookInto(value, keeps, depth, trail);
     case "function":
     case "symbol":
       return lose(typeof value);
   }
 }
 
-function lookInto(value: object, keeps: Keeps, depth: number, above: unknown[]): Lost | null {
+function lookInto(value: object, keeps: Keeps, depth: number, trail: Trail): Lost | null {
+  const { above, seen } = trail;
+  if (seen?.has(value) === true) return null;
+  seen?.add(value);
   if (depth >= DEEP) {
-    if (above.includes(value)) return keeps.cycles === true ? null : lose("an object that is in itself");
+    if (above.includes(value)) return lose("an object that is in itself");
     if (depth >= DEEPEST) return lose(`nested deeper than ${DEEPEST} levels`);
     above.push(value);
   }
-  const lost = lookAtParts(value, keeps, depth + 1, above);
+  const lost = lookAtParts(value, keeps, depth + 1, trail);
   if (depth >= DEEP) above.pop();
   return lost;
 }
 
-function lookAtParts(value: object, keeps: Keeps, depth: number, above: unknown[]): Lost | null {
-  if (Array.isArray(value)) return lookAtItems(value, keeps, depth, above);
+function lookAtParts(value: object, keeps: Keeps, depth: number, trail: Trail): Lost | null {
+  if (Array.isArray(value)) return lookAtItems(value, keeps, depth, trail);
   const prototype: unknown = Object.getPrototypeOf(value);
-  if (prototype === Object.prototype || prototype === null) return lookAtProperties(value, keeps, depth, above);
+  if (prototype === Object.prototype || prototype === null) return lookAtProperties(value, keeps, depth, trail);
   if (value instanceof Map) {
     if (keeps.maps !== true) return lose("Map");
     for (const [key, item] of value as Map<unknown, unknown>) {
-      const lost = look(key, keeps, depth, above) ?? look(item, keeps, depth, above);
+      const lost = look(key, keeps, depth, trail) ?? look(item, keeps, depth, trail);
       if (lost !== null) return within(`.get(${typeof key === "string" ? JSON.stringify(key) : "…"})`, lost);
     }
     return null;
@@ -99,7 +111,7 @@ function lookAtParts(value: object, keeps: Keeps, depth: number, above: unknown[
   if (value instanceof Set) {
     if (keeps.sets !== true) return lose("Set");
     for (const item of value as Set<unknown>) {
-      const lost = look(item, keeps, depth, above);
+      const lost = look(item, keeps, depth, trail);
       if (lost !== null) return within(".values()", lost);
     }
     return null;
@@ -107,11 +119,11 @@ function lookAtParts(value: object, keeps: Keeps, depth: number, above: unknown[
   return isKept(value, prototype, keeps) ? null : lose(kindOf(value, prototype));
 }
 
-function lookAtItems(items: readonly unknown[], keeps: Keeps, depth: number, above: unknown[]): Lost | null {
+function lookAtItems(items: readonly unknown[], keeps: Keeps, depth: number, trail: Trail): Lost | null {
   if (Object.getPrototypeOf(items) !== Array.prototype) return lose("an instance of a class made from Array");
   for (let index = 0; index < items.length; index++) {
     const item = items[index];
-    const lost = item === undefined && !(index in items) ? lose("a hole in an array") : look(item, keeps, depth, above);
+    const lost = item === undefined && !(index in items) ? lose("a hole in an array") : look(item, keeps, depth, trail);
     if (lost !== null) return within(`[${index}]`, lost);
   }
   // A match of a RegExp has some.
@@ -119,18 +131,18 @@ function lookAtItems(items: readonly unknown[], keeps: Keeps, depth: number, abo
   return null;
 }
 
-function lookAtProperties(value: object, keeps: Keeps, depth: number, above: unknown[]): Lost | null {
+function lookAtProperties(value: object, keeps: Keeps, depth: number, trail: Trail): Lost | null {
   for (const key of Object.keys(value)) {
-    const lost = lookAtProperty((value as Record<string, unknown>)[key], key, keeps, depth, above);
+    const lost = lookAtProperty((value as Record<string, unknown>)[key], key, keeps, depth, trail);
     if (lost !== null) return within(NAME.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`, lost);
   }
   return Object.getOwnPropertySymbols(value).length > 0 ? lose("a property whose name is a symbol") : null;
 }
 
-function lookAtProperty(item: unknown, key: string, keeps: Keeps, depth: number, above: unknown[]): Lost | null {
+function lookAtProperty(item: unknown, key: string, keeps: Keeps, depth: number, trail: Trail): Lost | null {
   if (keeps.loneSurrogates !== true && HALF.test(key)) return lose("a name with half of a surrogate pair");
   if (keeps.protoName !== true && key === "__proto__") return lose("a property of this name");
-  return item === undefined && keeps.undefined === "properties" ? null : look(item, keeps, depth, above);
+  return item === undefined && keeps.undefined === "properties" ? null : look(item, keeps, depth, trail);
 }
 
 function isKept(value: object, prototype: unknown, keeps: Keeps): boolean {

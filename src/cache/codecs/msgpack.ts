@@ -15,7 +15,7 @@ export interface MsgpackOptions {
 }
 
 /** What is used of the package `msgpackr`. */
-interface Msgpackr {
+export interface Msgpackr {
   readonly Packr: new (options: Readonly<Record<string, unknown>>) => {
     pack(value: unknown): Uint8Array;
     unpack(bytes: Uint8Array): unknown;

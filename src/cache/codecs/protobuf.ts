@@ -11,11 +11,9 @@ export interface ProtobufJsType {
 }
 
 /** A message's schema of `@bufbuild/protobuf`, as its generated code has it: `UserSchema`. */
-export interface BufbuildSchema<T> {
+export interface BufbuildSchema {
   readonly kind: "message";
   readonly typeName: string;
-  /** Never there: tells the compiler of which message it is. */
-  readonly "~message"?: T;
 }
 
 /** How Protocol Buffers are written. */
@@ -30,7 +28,7 @@ export interface ProtobufOptions {
 }
 
 /** What is used of the package `@bufbuild/protobuf`. */
-interface Bufbuild {
+export interface Bufbuild {
   create(schema: unknown, value: unknown): unknown;
   toBinary(schema: unknown, message: unknown): Uint8Array;
   fromBinary(schema: unknown, bytes: Uint8Array): unknown;
@@ -43,11 +41,11 @@ interface MessageType {
 }
 
 /**
- * Protocol Buffers, by a schema of `@bufbuild/protobuf` or a message type of `protobufjs`.
+ * Protocol Buffers, by a schema of `@bufbuild/protobuf` or a message type of `protobufjs`. Say of which messages: `protobuf<User>(UserSchema)`.
  *
  * @throws OptionsError for what is neither, or when the package of a schema cannot be found
  */
-export function protobuf<T>(type: ProtobufJsType | BufbuildSchema<T>, options: ProtobufOptions = {}): Codec<T> {
+export function protobuf<T>(type: ProtobufJsType | BufbuildSchema, options: ProtobufOptions = {}): Codec<T> {
   const message = messageType(type, options);
   const { verify = true } = options;
   return {

@@ -1,4 +1,4 @@
-import { OptionsError } from "../../index.ts";
+import { choiceOf } from "../validate.ts";
 import { COMPRESSION_NUMBERS, type Compression, type CompressionName } from "./compression.ts";
 import { lz4, snappy } from "./peers.ts";
 import { brotli, gzip, nodeZstd } from "./zlib.ts";
@@ -36,10 +36,5 @@ export function compressionNumbered(number: number): Compression | undefined {
 
 /** Checks a name that came from outside. */
 export function validateCompression(option: string, value: unknown): CompressionName {
-  if (typeof value === "string" && Object.hasOwn(MAKERS, value)) return value as CompressionName;
-  const names = Object.keys(MAKERS).join(", ");
-  throw new OptionsError(
-    option,
-    `${option} must be one of ${names}, got ${typeof value === "string" ? JSON.stringify(value) : typeof value}`,
-  );
+  return choiceOf(option, value, Object.keys(MAKERS) as CompressionName[]);
 }

@@ -18,6 +18,8 @@ export function wasmZstd(): Compression {
   const loading = library.init().then(() => {
     isLoaded = true;
   });
+  // Who needs it hears of it; before that nobody may.
+  loading.catch(() => {});
   const compress = (bytes: Uint8Array): Buffer => bufferOf(library.compress(bytes, LEVEL));
   const decompress = (bytes: Uint8Array, limit: number): Buffer => {
     const length = contentLength(bytes);

@@ -144,7 +144,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   }
 
   moved(slot: number, endpoint: TcpEndpoint): void {
-    if (slot < SLOTS) this.#table.move(slot, endpoint);
+    if (slot < SLOTS && this.#table.move(slot, endpoint)) this.#changed();
     this.suspect();
   }
 
@@ -220,8 +220,12 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     this.#any = null;
     this.#choice.measure(() => this.#pools.byNode.values());
     for (const request of waiting) void this.execute(request);
-    for (const listener of this.#listeners) listener();
+    this.#changed();
     this.#tell([...nodes].sort());
+  }
+
+  #changed(): void {
+    for (const listener of this.#listeners) listener();
   }
 
   #tell(nodes: readonly string[]): void {

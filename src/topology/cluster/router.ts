@@ -167,6 +167,7 @@ export class Router {
 
   /** Each node gets its commands in one piece; a node that fails leaves the others' results in their places. */
   #pipeline(whole: Request, parts: readonly Request[]): void {
+    if (whole.fromPrimary) for (const part of parts) part.fromPrimary = true;
     const groups = new Map<NodePool, number[]>();
     const apart: number[] = [];
     let latest: NodePool | null = null;

@@ -39,14 +39,16 @@ export class SlotTable {
     return this.#bySlot[slot]?.primary.options.node;
   }
 
-  /** A node has told that one slot has moved. */
-  move(slot: number, endpoint: TcpEndpoint): void {
+  /** A node has told that one slot has moved. @returns whether its owner is a primary that was not known */
+  move(slot: number, endpoint: TcpEndpoint): boolean {
     const pool = this.#pool(endpoint);
-    if (this.#bySlot[slot]?.primary === pool) return;
-    let shard = this.#byPrimary.get(pool);
-    if (shard === undefined) this.#byPrimary.set(pool, (shard = new ReplicaSet(pool, [], this.#choice)));
+    if (this.#bySlot[slot]?.primary === pool) return false;
+    const known = this.#byPrimary.get(pool);
+    const shard = known ?? new ReplicaSet(pool, [], this.#choice);
+    if (known === undefined) this.#byPrimary.set(pool, shard);
     this.#bySlot[slot] = shard;
     this.#byFirstSlot = null;
+    return known === undefined;
   }
 
   /** Takes over a whole map. @returns the names of all nodes in it */

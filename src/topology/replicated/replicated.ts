@@ -43,7 +43,7 @@ export class Replicated implements Topology, Members, RulesTarget {
   readonly #sentOn: RetryQueue;
   readonly #discovery: Discovery | null;
   readonly #listeners = new Set<() => void>();
-  readonly #spreadsReads: boolean;
+  readonly spreadsReads: boolean;
   #set: ReplicaSet | null = null;
   /** The primary that has said that it is a replica now: it gets nothing more. */
   #doubted: NodePool | null = null;
@@ -63,7 +63,7 @@ export class Replicated implements Topology, Members, RulesTarget {
       onReplica: (node) => this.doubt(node),
     });
     this.#choice = new ReadChoice(clock, readFrom, zone);
-    this.#spreadsReads = this.#choice.spreads;
+    this.spreadsReads = this.#choice.spreads;
     this.#held = new WaitingRoom(clock, options, () => this.#missing());
     this.#sentOn = new RetryQueue(clock, this, maxInFlight);
     this.#discovery = discover === null ? null : discover(this);
@@ -77,7 +77,7 @@ export class Replicated implements Topology, Members, RulesTarget {
     const promise = request.promise ?? request.start();
     if (request.isOver) return promise;
     const set = this.#set;
-    const pool = set === null ? null : this.#spreadsReads && isReadable(request) ? this.#reader(set) : set.primary;
+    const pool = set === null ? null : this.spreadsReads && isReadable(request) ? this.#reader(set) : set.primary;
     if (pool === null || pool === this.#doubted) this.#hold(request);
     else void pool.execute(request);
     return promise;
@@ -219,7 +219,7 @@ export class Replicated implements Topology, Members, RulesTarget {
 
   #troubled(): void {
     this.suspect();
-    if (!this.#spreadsReads || this.#relieving) return;
+    if (!this.spreadsReads || this.#relieving) return;
     this.#relieving = true;
     // Later: a pool that is in trouble is in the middle of something.
     this.clock.defer(() => this.#relieve());

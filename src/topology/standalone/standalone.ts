@@ -10,6 +10,7 @@ import { everything, type ScanSource, type Topology } from "../topology.ts";
 /** One server: everything goes to its one pool. */
 export class Standalone implements Topology {
   readonly observer: RetryPolicy = new Explained(null, ON_ONE_SERVER);
+  readonly spreadsReads = false;
   readonly pool: NodePool;
   readonly pools: ReadonlyMap<string, NodePool>;
 
