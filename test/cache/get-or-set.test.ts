@@ -123,13 +123,13 @@ test("a loader elsewhere that hangs is not waited for for ever", async () => {
 });
 
 test("a loader that hangs keeps its lock for a while, and not for as long as the program lives", async () => {
-  await using cache = cacheOf<number>({ namespace: "keeps", lockTtl: 200 });
+  await using cache = cacheOf<number>({ namespace: "keeps", lockTtl: 1000 });
   const hanging = held<number>();
   const first = cache.getOrSet("a", hanging.load);
   await until(hanging.started);
-  await sleep(400);
+  await sleep(1500);
   assert.equal(await shared.redis.exists("keeps#lock:{keeps:a}"), 1, "renewed");
-  await until(async () => (await shared.redis.exists("keeps#lock:{keeps:a}")) === 0);
+  await until(async () => (await shared.redis.exists("keeps#lock:{keeps:a}")) === 0, { timeout: 20_000 });
   await using other = cacheOf<number>({ namespace: "keeps" });
   assert.equal(await other.getOrSet("a", () => 2, { awaitWrite: true }), 2);
   hanging.finish(1);
@@ -154,8 +154,8 @@ test("a lock whose reply is late is given back: nobody waits for a loader that d
   await using proxy = await startFaultProxy(shared.server);
   const slow = shared.another({ host: proxy.host, port: proxy.port });
   await slow.ready();
-  await using cache = cacheOf<number>({ namespace: "late", readTimeout: 100, lockTtl: 60_000 }, slow);
-  const fault = proxy.inject("delay", { command: "SET", ms: 200 });
+  await using cache = cacheOf<number>({ namespace: "late", readTimeout: 500, lockTtl: 60_000 }, slow);
+  const fault = proxy.inject("delay", { command: "SET", ms: 700 });
   assert.equal(await cache.getOrSet("a", () => 1), 1);
   await fault.end();
   await cache.close();

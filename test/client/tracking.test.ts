@@ -67,15 +67,13 @@ test("a connection that is lost voids all, and is made anew", async () => {
   }
 });
 
-test("a connection that is silent is noticed within about 2 s, and is not live until it tells again", async () => {
+test("a connection that is silent is noticed, and is not live until it tells again", async () => {
   await using proxy = await startFaultProxy(server());
   await using redis = connect(proxy.port);
   await using tracking = await redis.trackKeys({ onInvalidate: () => {} });
-  const began = performance.now();
   proxy.inject("blackhole", { direction: "toClient" });
-  await until(() => !tracking.isLive, { timeout: 10_000 });
   // A question each second, and a second for its answer; beyond that, what a busy machine adds.
-  assert.ok(performance.now() - began < 5000);
+  await until(() => !tracking.isLive, { timeout: 5000 });
   await proxy.heal();
   await until(() => tracking.isLive, { timeout: 20_000 });
   assert.equal(tracking.error, null);
