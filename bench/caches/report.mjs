@@ -2,6 +2,7 @@
  * The caches' part of npm run bench:report: writes bench/caches/RESULTS.md and the tables of docs/cache.md out of
  * bench/caches/results.json, which `npm run bench -- --only cache --json bench/caches/results.json` made.
  */
+import { existsSync } from "node:fs";
 import { clients } from "../clients/catalogue.mjs";
 import { bytes, median, micros } from "../figures.mjs";
 import { machine, rowTitle, settings, table, targetTable, withTables, workloadTable } from "../markdown.mjs";
@@ -86,8 +87,12 @@ ${run.results.map(workloadTable).join("\n\n")}
 `;
 }
 
-/** @returns `[name, text]` of each file, as seen from bench/ */
+/** @returns `[name, text]` of each file, as seen from bench/; none where the caches were not measured yet */
 export function cacheReport() {
+  if (!existsSync(new URL("results.json", import.meta.url))) {
+    console.log("no bench/caches/results.json: nothing is written of the caches");
+    return [];
+  }
   const run = readRun("caches/results.json", "caches");
   return [
     ["caches/RESULTS.md", results(run)],

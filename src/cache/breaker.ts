@@ -24,6 +24,7 @@ export class Breaker {
   /** null while it is closed; else when the next try is due, ms on the clock. */
   #tryAt: number | null = null;
   #trying = false;
+  #tryBegan = 0;
   /** When connections were last lost, ms on the clock. */
   #lostAt = -Infinity;
   /** How often it has opened. */
@@ -46,6 +47,7 @@ export class Breaker {
     if (this.#tryAt === null) return true;
     if (this.#trying || clock.now() < this.#tryAt) return false;
     this.#trying = true;
+    this.#tryBegan = clock.now();
     return true;
   }
 
@@ -71,7 +73,7 @@ export class Breaker {
     }
     if (this.#tryAt === null) {
       if (++this.#failures < failures) return;
-    } else if (this.#trying) {
+    } else if (this.#trying && began >= this.#tryBegan) {
       this.#pause = Math.min(longestPause, this.#pause * 2);
     } else {
       return; // it began before the breaker opened

@@ -1,5 +1,5 @@
 import { countHit, type Counters } from "./counters.ts";
-import { isDue, isFresh, type Entries, type Lookup } from "./entries.ts";
+import { isDue, isFresh, isOtherType, type Entries, type Lookup } from "./entries.ts";
 import type { Fills } from "./fills.ts";
 import type { Encoded, Entry } from "./format.ts";
 import type { Keys } from "./keys.ts";
@@ -125,20 +125,20 @@ export class CacheAside {
 
   /** Makes an entry anew in the background, unless another process does, or it was in vain just before. */
   #refresh(key: string, old: Entry, plan: Plan): void {
-    const { refreshes, rests, report } = this.#parts;
-    if (refreshes.has(key) || rests.has(key)) return;
+    const { refreshes, rests, fills, report } = this.#parts;
+    if (refreshes.has(key) || rests.has(key) || fills.isClosed) return;
     refreshes
       .run(key, ({ signal }) => this.#renew(key, old, plan, signal), null)
       .catch((error: unknown) => {
         rests.add(key);
-        report(error, key);
+        if (!fills.isClosed) report(error, key);
       });
   }
 
   async #renew(key: string, old: Entry, plan: Plan, signal: AbortSignal): Promise<void> {
     const { settings, rests, locks, counters } = this.#parts;
     const until = clock.now() + settings.readTimeout;
-    const { lock, entry } = await this.#take(key, until);
+    const { lock, entry } = await this.#take(key, until, signal);
     if (lock === null) {
       rests.add(key);
     } else if ((entry?.timing?.createdAt ?? 0) > (old.timing?.createdAt ?? 0)) {
@@ -157,7 +157,7 @@ export class CacheAside {
     let stale = usable(found.entry, plan);
     let until = first;
     for (let pause = FIRST_LOOK; ; pause = Math.min(LAST_LOOK, pause * 2)) {
-      const { lock, entry, isAnswered } = found.isAnswered ? await this.#take(key, until) : UNASKED;
+      const { lock, entry, isAnswered } = found.isAnswered ? await this.#take(key, until, signal) : UNASKED;
       if (entry !== null && isFresh(entry, Date.now())) {
         if (lock !== null) locks.release(lock);
         return { value: entry.value, isStale: false };
@@ -173,13 +173,14 @@ export class CacheAside {
     }
   }
 
-  /** Takes the lock, and looks at the entry behind it. */
-  async #take(key: string, until: number): Promise<Taken> {
+  /** Takes the lock, and looks at the entry behind it. Rejects when nobody waits any more. */
+  async #take(key: string, until: number, signal: AbortSignal): Promise<Taken> {
     const { remote, locks, entries } = this.#parts;
     const lock = locks.of(key);
-    const tried = await remote.attempt(until - clock.now(), (redis) =>
-      Promise.all([locks.take(redis, lock), redis.with({ readFrom: "primary" }).buffers.get(key)]),
-    );
+    const tried = await remote.attempt(until - clock.now(), (redis) => {
+      const bytes = redis.with({ readFrom: "primary" }).buffers.get(key);
+      return Promise.all([locks.take(redis, lock), bytes.catch(nothingOfOtherType)]);
+    });
     if (!tried.ok) {
       // It may have been taken all the same, and would stop everybody for as long as it lasts.
       if (tried.wasSent) locks.release(lock);
@@ -187,6 +188,8 @@ export class CacheAside {
     }
     const [isTaken, bytes] = tried.value;
     const { entry } = await entries.again(key, bytes, until);
+    if (signal.aborted && isTaken) locks.release(lock);
+    signal.throwIfAborted();
     return { lock: isTaken ? lock : null, entry, isAnswered: true };
   }
 
@@ -214,6 +217,7 @@ export class CacheAside {
       counters.loadTime += clock.now() - began;
     }
     kept?.end();
+    if (signal.aborted) return { value, isStale: false }; // its lock was given back
     if (lock !== null && versions !== null) {
       const made = { value, versions, lock, cost: clock.now() - began };
       const stored = this.#parts.remote.during(this.#store(key, plan.rules, made));
@@ -247,6 +251,12 @@ export class CacheAside {
     });
     if (!isDone) locks.release(lock);
   }
+}
+
+/** A key of another type, such as a list, is overwritten by what the loader makes. */
+function nothingOfOtherType(error: unknown): null {
+  if (isOtherType(error)) return null;
+  throw error;
 }
 
 const UNASKED: Taken = { lock: null, entry: null, isAnswered: false };

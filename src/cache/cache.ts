@@ -56,6 +56,7 @@ export class Cache<T = unknown> implements AsyncDisposable {
   readonly #refreshes = new SingleFlight<void>();
   readonly #aside: CacheAside;
   #isClosed = false;
+  #closing: Promise<void> | null = null;
 
   /**
    * Sends nothing yet.
@@ -210,22 +211,28 @@ export class Cache<T = unknown> implements AsyncDisposable {
    */
   async clear(prefix = ""): Promise<number> {
     this.#expectOpen();
+    this.#flights.forgetAll();
+    // The locks first: then who makes an entry either has stored it before its turn comes, or does not store it.
+    await this.#unlinkAll(this.#keys.lockPattern, (key) => this.#keys.isLockOf(key, prefix));
+    const deleted = await this.#unlinkAll(this.#keys.pattern(prefix), () => true);
+    this.#flights.forgetAll();
+    return deleted;
+  }
+
+  /** Deletes all keys that match and are wanted, a few at a time. @returns how many there were */
+  async #unlinkAll(match: string, isWanted: (key: string) => boolean): Promise<number> {
     let deleted = 0;
     let batch: string[] = [];
     const end = async (): Promise<void> => {
-      if (batch.length > 0) await this.#redis.unlink(batch);
-      const entries = batch.filter((key) => this.#keys.isEntry(key));
-      deleted += entries.length;
-      for (const key of entries) this.#forget(this.#layout.first(key));
+      if (batch.length > 0) deleted += await this.#redis.unlink(batch);
+      for (const key of batch) this.#memory?.drop(this.#layout.first(key));
       batch = [];
     };
-    this.#flights.forgetAll();
-    for await (const key of this.#redis.scanIterator({ match: this.#keys.allPattern, count: 1000 })) {
-      if (this.#keys.isOf(String(key), prefix)) batch.push(String(key));
+    for await (const key of this.#redis.scanIterator({ match, count: 1000 })) {
+      if (isWanted(String(key))) batch.push(String(key));
       if (batch.length >= BATCH) await end();
     }
     await end();
-    this.#flights.forgetAll();
     return deleted;
   }
 
@@ -247,8 +254,11 @@ export class Cache<T = unknown> implements AsyncDisposable {
   }
 
   /** Waits for what is written in the background, and ends the rest; the client stays open. */
-  async close(): Promise<void> {
-    if (this.#isClosed) return;
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  async #close(): Promise<void> {
     this.#isClosed = true;
     await this.#remote.idle();
     this.#refreshes.abort(new ClosedError("not-sent", "the cache was closed"));

@@ -35,7 +35,7 @@ export const OWN_CODEC = 255;
 
 /** The number of a codec in the stored form. */
 export function codecNumber(id: string): number {
-  return NUMBERS[id] ?? OWN_CODEC;
+  return Object.hasOwn(NUMBERS, id) ? (NUMBERS[id] as number) : OWN_CODEC;
 }
 
 /** The name of a built-in codec; undefined for a number that is not in use. */

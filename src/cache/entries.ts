@@ -1,5 +1,6 @@
-import type { Redis } from "../index.ts";
+import { ConnectError, ServerError, type Redis } from "../index.ts";
 import type { Counters } from "./counters.ts";
+import { CacheReadError } from "./errors.ts";
 import type { Encoded, Entry, Extras, Format } from "./format.ts";
 import type { Memory, Reading } from "./memory.ts";
 import type { ResolvedCache } from "./options.ts";
@@ -25,6 +26,8 @@ const NOTHING: Lookup = { isAnswered: true, entry: null, isLocal: false };
 /** The stored entries: reads them through the format, and checks that their tags are valid. No look-up rejects. */
 export class Entries {
   readonly #parts: EntriesParts;
+  /** Keys whose entries move from their second key at present. */
+  readonly #migrating = new Set<string>();
 
   constructor(parts: EntriesParts) {
     this.#parts = parts;
@@ -41,7 +44,7 @@ export class Entries {
     const { memory, remote } = this.#parts;
     if (memory !== null) return this.#lookThrough(memory, key, until);
     const found = await remote.attempt(until - clock.now(), (redis) => redis.buffers.get(key));
-    return found.ok ? this.#of(key, found.value, until, true) : UNANSWERED;
+    return found.ok ? this.#of(key, found.value, until, FIRST) : this.#failed(key, found.error);
   }
 
   /** The same with a first level. */
@@ -51,11 +54,22 @@ export class Entries {
     const reading = memory.begin(key);
     const read = memory.reader();
     const timeout = until - clock.now();
-    const found = await this.#parts.remote.attempt<Buffer | null>(timeout, (redis) =>
-      read === null ? redis.buffers.get(key) : read(key, timeout),
-    );
-    const lookup = found.ok ? await this.#of(key, found.value, until, true) : UNANSWERED;
-    if (reading !== null) await this.#keep(memory, reading, found.ok ? found.value : null, lookup.entry, until);
+    let isTracked = true;
+    const found = await this.#parts.remote.attempt<Buffer | null>(timeout, async (redis) => {
+      if (read === null) return redis.buffers.get(key);
+      try {
+        return await read(key, timeout);
+      } catch (error) {
+        // It is on its way to another node, of which nobody tells.
+        if (!isElsewhere(error)) throw error;
+        isTracked = false;
+        return redis.buffers.get(key);
+      }
+    });
+    const lookup = found.ok ? await this.#of(key, found.value, until, FIRST) : this.#failed(key, found.error);
+    if (reading === null) return lookup;
+    if (!found.ok || found.value === null || lookup.entry === null || !isTracked) memory.end(reading);
+    else await this.#keep(memory, reading, found.value, lookup.entry, until);
     return lookup;
   }
 
@@ -66,12 +80,12 @@ export class Entries {
     const found = await remote.attempt(until - clock.now(), (redis) => redis.buffers.mget([...keys]));
     if (!found.ok) return keys.map(() => UNANSWERED);
     const { value } = found;
-    return Promise.all(keys.map(async (key, index) => this.#of(key, value[index] ?? null, until, true)));
+    return Promise.all(keys.map(async (key, index) => this.#of(key, value[index] ?? null, until, FIRST)));
   }
 
-  /** The entry of bytes that were read again, after a look-up that has counted what it found. */
-  again(key: string, bytes: Buffer | null, until: number): Lookup | Promise<Lookup> {
-    return this.#of(key, bytes, until, false);
+  /** The entry of bytes that were read again, from the primary, after a look-up that has counted what it found. */
+  async again(key: string, bytes: Buffer | null, until: number): Promise<Lookup> {
+    return this.#of(key, bytes, until, AGAIN);
   }
 
   /**
@@ -122,88 +136,109 @@ export class Entries {
   }
 
   /** The entry of what was read under its key; looks under the second key where there may be one. */
-  #of(key: string, bytes: Buffer | null, until: number, counts: boolean): Lookup | Promise<Lookup> {
-    if (bytes !== null) return this.#check(key, bytes, until, counts);
-    return this.#parts.layout.hasSecond ? this.#second(key, until, counts) : NOTHING;
+  #of(key: string, bytes: Buffer | null, until: number, look: Look): Lookup | Promise<Lookup> {
+    if (bytes !== null) return this.#check(key, bytes, until, look);
+    return this.#parts.layout.hasSecond ? this.#second(key, until, look) : NOTHING;
   }
 
   /** Makes an entry of stored bytes. */
-  #check(key: string, bytes: Buffer, until: number, counts: boolean): Lookup | Promise<Lookup> {
+  #check(key: string, bytes: Buffer, until: number, look: Look): Lookup | Promise<Lookup> {
     try {
       const read = this.#parts.format.read(bytes);
-      if (!(read instanceof Promise)) return this.#checkTags(read, until, counts);
+      if (!(read instanceof Promise)) return this.#checkTags(read, until, look);
       return read.then(
-        (entry) => this.#checkTags(entry, until, counts),
-        (error: unknown) => this.#unreadable(key, error, counts),
+        (entry) => this.#checkTags(entry, until, look),
+        (error: unknown) => this.#unreadable(key, error, look),
       );
     } catch (error) {
-      return this.#unreadable(key, error, counts);
+      return this.#unreadable(key, error, look);
     }
   }
 
-  #unreadable(key: string, error: unknown, counts: boolean): Lookup {
-    if (counts) this.#parts.counters.unreadable++;
-    if (counts) this.#parts.report(error, key);
+  #unreadable(key: string, error: unknown, look: Look): Lookup {
+    if (look === FIRST) this.#parts.counters.unreadable++;
+    if (look === FIRST) this.#parts.report(error, key);
     return NOTHING;
   }
 
-  #checkTags(entry: Entry, until: number, counts: boolean): Lookup | Promise<Lookup> {
-    return entry.tags.length === 0 ? { isAnswered: true, entry, isLocal: false } : this.#askTags(entry, until, counts);
+  /** Redis has not given an entry's bytes. A key of another type is one that cannot be read. */
+  #failed(key: string, error: unknown): Lookup {
+    if (!isOtherType(error)) return UNANSWERED;
+    return this.#unreadable(key, new CacheReadError("foreign", "a key of another type than string", error), FIRST);
   }
 
-  async #askTags(entry: Entry, until: number, counts: boolean): Promise<Lookup> {
+  #checkTags(entry: Entry, until: number, look: Look): Lookup | Promise<Lookup> {
+    return entry.tags.length === 0 ? { isAnswered: true, entry, isLocal: false } : this.#askTags(entry, until, look);
+  }
+
+  async #askTags(entry: Entry, until: number, look: Look): Promise<Lookup> {
     const { memory, remote, tags, counters } = this.#parts;
     const timeout = until - clock.now();
     const read = memory?.reader() ?? null;
     const readAll = (redis: Redis, keys: string[]): Promise<readonly unknown[]> =>
-      read === null ? redis.mget(keys) : Promise.all(keys.map((each) => read(each, timeout)));
+      read === null ? viewFor(look, redis).mget(keys) : Promise.all(keys.map((each) => read(each, timeout)));
     const checked = await remote.attempt(timeout, (redis) => tags.areValid(entry.tags, (keys) => readAll(redis, keys)));
     if (!checked.ok) return UNANSWERED;
     if (checked.value) return { isAnswered: true, entry, isLocal: false };
-    if (counts) counters.invalidated++;
+    if (look === FIRST) counters.invalidated++;
     return NOTHING;
   }
 
   /** What the older convention has under a second key. */
-  async #second(key: string, until: number, counts: boolean): Promise<Lookup> {
+  async #second(key: string, until: number, look: Look): Promise<Lookup> {
     const { remote, layout } = this.#parts;
-    const found = await remote.attempt(until - clock.now(), (redis) => layout.second(redis, key));
+    const found = await remote.attempt(until - clock.now(), (redis) => layout.second(viewFor(look, redis), key));
     if (!found.ok) return UNANSWERED;
     if (found.value === null) return NOTHING;
-    const lookup = await this.#check(key, found.value, until, counts);
-    if (lookup.entry !== null && layout.migrates) void this.#migrate(key, found.value, lookup.entry);
+    const lookup = await this.#check(key, found.value, until, look);
+    if (lookup.entry !== null && layout.migrates && !this.#migrating.has(key))
+      void remote.during(this.#migrate(key, found.value, lookup.entry));
     return lookup;
   }
 
   /** Moves an entry from its second key to the first, in the background. */
   async #migrate(key: string, found: Buffer, { value }: Entry): Promise<void> {
     const { remote, layout, settings, report } = this.#parts;
+    this.#migrating.add(key);
     try {
       const encoded = await this.encode(value, { timing: null, tags: [] });
       await remote.later(settings.writeTimeout, (redis) => layout.migrate(redis, key, found, encoded));
     } catch (error) {
       report(error, key); // a value that the codec of now cannot keep stays where it is
     }
+    this.#migrating.delete(key);
   }
 
   /** Keeps in memory what was read, for as long as it may be there. */
-  async #keep(
-    memory: Memory,
-    reading: Reading,
-    bytes: Buffer | null,
-    entry: Entry | null,
-    until: number,
-  ): Promise<void> {
-    const { remote } = this.#parts;
-    let left: number | null = null;
+  async #keep(memory: Memory, reading: Reading, bytes: Buffer, entry: Entry, until: number): Promise<void> {
+    if (entry.timing !== null) return memory.keep(reading, bytes, entry, Infinity);
     // One without a time of its own lasts for as long as Redis has it, whose news of its end may come late.
-    if (bytes !== null && entry !== null && entry.timing === null) {
-      const found = await remote.attempt(until - clock.now(), (redis) => redis.pttl(reading.key));
-      left = !found.ok || found.value === -2 ? 0 : found.value === -1 ? null : found.value;
-    }
-    if (bytes === null || entry === null || left === 0) memory.end(reading);
-    else memory.keep(reading, bytes, entry, left ?? Infinity);
+    const left = await this.#parts.remote.attempt(until - clock.now(), (redis) => redis.pttl(reading.key));
+    if (!left.ok || left.value === -2) memory.end(reading);
+    else memory.keep(reading, bytes, entry, left.value === -1 ? Infinity : left.value);
   }
+}
+
+/** Which look at an entry it is: what is found again is not counted again, and read from the primary. */
+type Look = typeof FIRST | typeof AGAIN;
+
+const FIRST = "first";
+const AGAIN = "again";
+
+function viewFor(look: Look, redis: Redis): Redis {
+  return look === FIRST ? redis : redis.with({ readFrom: "primary" });
+}
+
+/** Errors of a key that is not, or not only, where it was asked for. */
+const ELSEWHERE: ReadonlySet<string> = new Set(["MOVED", "ASK", "TRYAGAIN"]);
+
+function isElsewhere(error: unknown): boolean {
+  return error instanceof ConnectError || (error instanceof ServerError && ELSEWHERE.has(error.code));
+}
+
+/** Whether a key has another type than string. */
+export function isOtherType(error: unknown): boolean {
+  return error instanceof ServerError && error.code === "WRONGTYPE";
 }
 
 interface EntriesParts {

@@ -60,7 +60,7 @@ export class Fills {
 
   async #subscribe(): Promise<Subscription | null> {
     try {
-      return await this.#redis.subscribe(this.#channel, ({ message }) => this.#told(message), {
+      return await this.#redis.subscribe(this.#channel, ({ message }) => this.#told(String(message)), {
         onGap: () => this.wakeAll(),
       });
     } catch {

@@ -40,7 +40,7 @@ export class Keys {
 
   /** The key of an entry's lock: in the slot of the entry. */
   lock(entry: string): string {
-    return `${this.#namespace}#lock:${hashTag(entry) === null ? `{${entry}}` : this.id(entry)}`;
+    return `${this.#lockPrefix}${hashTag(entry) === null ? `{${entry}}` : this.id(entry)}`;
   }
 
   /** The key of a tag's version. */
@@ -81,26 +81,24 @@ export class Keys {
     return `${this.#namespace}:${prefix.replace(/[*?[\]\\^]/g, "\\$&")}*`;
   }
 
-  /** Matches all keys of the cache. */
-  get allPattern(): string {
-    return `${this.#namespace}[:#]*`;
+  /** Matches the keys of all locks. */
+  get lockPattern(): string {
+    return `${this.#lockPrefix}*`;
   }
 
-  /** Whether a key is that of an entry. */
-  isEntry(key: string): boolean {
-    return key.startsWith(this.prefix);
-  }
-
-  /** Whether a key is that of an entry whose id begins with `prefix`, or of its lock. */
-  isOf(key: string, prefix: string): boolean {
-    const lock = `${this.#namespace}#lock:`;
-    const entry = this.prefix + prefix;
-    return key.startsWith(entry) || key.startsWith(`${lock}{${entry}`) || key.startsWith(lock + prefix);
+  /** Whether a lock's key is that of an entry whose id begins with `prefix`. */
+  isLockOf(key: string, prefix: string): boolean {
+    const lock = this.#lockPrefix;
+    return key.startsWith(`${lock}{${this.prefix}${prefix}`) || key.startsWith(lock + prefix);
   }
 
   /** What the keys of all entries begin with. */
   get prefix(): string {
     return `${this.#namespace}:`;
+  }
+
+  get #lockPrefix(): string {
+    return `${this.#namespace}#lock:`;
   }
 }
 

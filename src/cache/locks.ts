@@ -61,6 +61,7 @@ export class Locks {
       this.release(lock);
     };
     signal.addEventListener("abort", giveBack);
+    if (signal.aborted) giveBack();
     return { end };
   }
 
@@ -88,15 +89,15 @@ export class Locks {
 
   /** Under the second key, which may be in another slot, where no script sees the lock: what was written in vain is taken back. */
   async #storeApart(redis: Redis, lock: Lock, encoded: Encoded, px: number): Promise<boolean> {
-    const { layout } = this.#parts;
+    const { layout, remote, settings } = this.#parts;
     const isHeld = async (): Promise<boolean> => {
       const token = await redis.with({ readFrom: "primary" }).get(lock.key);
       return token !== null && String(token) === lock.token;
     };
     if (!(await isHeld())) return false;
     await layout.put(redis, [{ key: lock.entry, encoded, px }]);
-    const isStored = await isHeld();
-    if (!isStored) await layout.takeBack(redis, lock.entry, encoded);
+    const isStored = await isHeld().catch(() => false);
+    if (!isStored) void remote.later(settings.writeTimeout, (later) => layout.takeBack(later, lock.entry, encoded));
     await this.#release(redis, lock);
     return isStored;
   }

@@ -5,10 +5,16 @@ import type { Report } from "./report.ts";
 import { clock } from "./time.ts";
 
 /** How an operation on Redis went: its value, or that there is none, and whether it may have been sent. */
-export type Attempt<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly wasSent: boolean };
+export type Attempt<T> = { readonly ok: true; readonly value: T } | Failure;
 
-const FAILED = { ok: false, wasSent: true } as const;
-const SKIPPED = { ok: false, wasSent: false } as const;
+interface Failure {
+  readonly ok: false;
+  readonly wasSent: boolean;
+  /** null where it was not begun. */
+  readonly error: unknown;
+}
+
+const SKIPPED: Failure = { ok: false, wasSent: false, error: null };
 
 /** What went wrong between the cache and Redis. */
 export interface RemoteCounters {
@@ -69,7 +75,7 @@ export class Remote {
       return { ok: true, value };
     } catch (error) {
       this.#failed(error, began);
-      return FAILED;
+      return { ok: false, wasSent: true, error };
     }
   }
 

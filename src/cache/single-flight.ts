@@ -36,6 +36,7 @@ export class SingleFlight<T> {
    * @param signal ends the wait of this caller; the work goes on for the others
    */
   run(key: string, work: (own: SignalSource) => Promise<T>, signal: AbortSignal | null): Promise<T> {
+    if (signal?.aborted === true) return Promise.reject(signal.reason as Error);
     let flight = this.#flights.get(key);
     if (flight === undefined) {
       flight = new Flight<T>();
@@ -81,11 +82,6 @@ export class SingleFlight<T> {
         if (this.#flights.get(key) === flight) this.#flights.delete(key);
         flight.abort(signal.reason);
       };
-      if (signal.aborted) {
-        leave();
-        promise.catch(() => {});
-        return;
-      }
       signal.addEventListener("abort", leave, { once: true });
       promise.then(resolve, reject).finally(() => signal.removeEventListener("abort", leave));
     });

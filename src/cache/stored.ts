@@ -105,7 +105,11 @@ function readFields(bytes: Buffer): { readonly head: Head; readonly at: number }
   const tags: (readonly [string, string])[] = [];
   if ((flags & TAGGED) !== 0) {
     const count = fields.varint();
-    for (let index = 0; index < count; index++) tags.push([fields.text(), fields.text()]);
+    for (let index = 0; index < count; index++) {
+      const name = fields.text();
+      if (name === "") throw new CacheReadError("damaged", "a stored value with a tag that has no name");
+      tags.push([name, fields.text()]);
+    }
   }
   return { head: { codec, compression, rawLength, timing, tags, isEmpty: (flags & EMPTY) !== 0 }, at: fields.at };
 }

@@ -27,7 +27,7 @@ export class Tags {
    */
   take(redis: Redis, names: readonly string[], lifetime: number): Promise<Head["tags"]> {
     const needed = Math.ceil(Math.min(FOREVER, Math.max(KEPT, lifetime)));
-    const full = Math.min(FOREVER, 2 * needed);
+    const full = 2 * needed;
     const versionOf = async (name: string): Promise<readonly [string, string]> => {
       const version = await scriptsOn(redis).tag(this.#keys.tag(name), newVersion(), needed, full);
       return [name, String(version)];

@@ -78,8 +78,8 @@ export class TwoKeyLayout {
   }
 
   /**
-   * Moves an entry to its one key, unless there is a newer one, with the time that it had left. What others write or delete meanwhile
-   * wins.
+   * Moves an entry to its one key, with the time that it had left. What others write or delete meanwhile wins; where there is something
+   * under the one key already, be it of another process that moves the same, nothing is done.
    *
    * @param found the bytes under the second key
    */
@@ -88,10 +88,9 @@ export class TwoKeyLayout {
     const left = await redis.with({ readFrom: "primary" }).pttl(zipped);
     if (left === -2) return; // it is gone by now
     const limit = left === -1 ? {} : { px: Math.max(1, left) };
-    const answer = await redis.set(key, asArg(encoded.bytes), { nx: true, ...limit });
-    const isMoved = answer !== null;
+    if ((await redis.set(key, asArg(encoded.bytes), { nx: true, ...limit })) === null) return;
     const wasSame = (await scriptsOn(redis).deleteIfSame(zipped, found)) === 1;
-    if (isMoved && !wasSame) await this.takeBack(redis, key, encoded);
+    if (!wasSame) await this.takeBack(redis, key, encoded);
   }
 
   #placeOf(key: string, { isZipped }: Encoded): string {

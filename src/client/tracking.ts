@@ -84,6 +84,7 @@ export class KeyTracking implements AsyncDisposable {
       throw error;
     }
     tracking.#isWorking = false;
+    if (!tracking.#isLive) void tracking.#restore(); // it fell just now
     return tracking;
   }
 

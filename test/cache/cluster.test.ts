@@ -59,6 +59,32 @@ test("the first level hears of changes on every node", async () => {
   await until(async () => (await cache.getMany(IDS)).every((value) => value === 2));
 });
 
+for (const tracking of ["broadcast", "reads"] as const) {
+  test(`a node that has no slot yet, and gets its first keys, tells of their changes, too (${tracking})`, async () => {
+    const node = await cluster.addNode();
+    await using cache = new Cache<number>(redis, { namespace: "move", memory: { tracking }, ...PATIENT });
+    await using theirs = new Cache<number>(other, { namespace: "move", ...PATIENT });
+    await theirs.set("{b}", 1); // slot 3300
+    await until(async () => (await cache.get("{b}")) === 1 && (cache.stats().memory?.hits ?? 0) > 0);
+    const from = await cluster.primaryOf(3300);
+    const move = cluster.moveSlots(3300, from, node);
+    await move.begin();
+    await move.migrateKeys();
+    for (let value = 2; value < 12; value++) {
+      assert.equal(await theirs.set("{b}", value), true);
+      await until(async () => (await cache.get("{b}")) === value);
+    }
+    await move.run();
+    for (let value = 12; value < 22; value++) {
+      assert.equal(await theirs.set("{b}", value), true);
+      await until(async () => (await cache.get("{b}")) === value);
+    }
+    await cluster.moveSlots(3300, node, from).run();
+    await until(async () => (await cache.get("{b}")) === 21);
+    await cluster.forget(node);
+  });
+}
+
 test("serverStats sums what the primaries tell", async () => {
   await Promise.all(IDS.map((id) => other.set(`m:${id}`, "1")));
   await other.callEach("CONFIG", "RESETSTAT");

@@ -1,6 +1,8 @@
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
 import { test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { Fills } from "../../src/cache/fills.ts";
 import { startFaultProxy } from "../../src/testing/index.ts";
 import { sharedCaches } from "../support/cache.ts";
 import { until } from "../support/wait.ts";
@@ -148,6 +150,69 @@ test("a loader that is given up gives its lock back", async () => {
   await assert.rejects(call, /gone/);
   assert.equal(await cache.getOrSet("a", () => 2), 2);
   assert.ok(cache.stats().waits <= 1, "it may still be on its way back");
+});
+
+test("a caller whose signal is aborted already starts nothing", async () => {
+  await using cache = cacheOf<number>({ namespace: "never" });
+  let loads = 0;
+  const reason = new Error("gone before");
+  const call = cache.getOrSet("a", () => ++loads, { signal: AbortSignal.abort(reason) });
+  await assert.rejects(call, reason);
+  await sleep(50);
+  assert.equal(loads, 0);
+  assert.equal(await shared.redis.exists("never:a", "never#lock:{never:a}"), 0);
+});
+
+test("a key of another type is a miss, and what the loader makes takes its place", async () => {
+  await using cache = cacheOf<number>({ namespace: "typed" });
+  await shared.redis.lpush("typed:a", "x");
+  assert.equal(await cache.get("a"), undefined);
+  assert.equal(await cache.getOrSet("a", () => 1, { awaitWrite: true }), 1);
+  assert.equal(await cache.get("a"), 1);
+  const { unreadable, withoutRedis, breaker } = cache.stats();
+  assert.deepEqual({ unreadable, withoutRedis, breaker }, { unreadable: 2, withoutRedis: 0, breaker: "closed" });
+});
+
+test("who waits for another process is woken, also with a client that gives Buffers", async () => {
+  for (const decodeResponses of [true, false]) {
+    const fills = new Fills(shared.another({ decodeResponses }), `woken-${decodeResponses}`);
+    let isWoken = false;
+    const waiting = fills.wait("a", 60_000, new AbortController().signal).then(() => (isWoken = true));
+    const told = (id: string): Promise<number> => shared.redis.publish(`woken-${decodeResponses}`, id);
+    await until(async () => (await told("b")) > 0);
+    assert.equal(isWoken, false, "by another one's news");
+    await told("a");
+    await waiting;
+    await fills.close();
+  }
+});
+
+test("a user with the documented rights can do all of it", async () => {
+  const page = await readFile(new URL("../../docs/cache.md", import.meta.url), "utf8");
+  const [, rights = ""] = /^(~user:\* .*)$/m.exec(page) ?? [];
+  const every = "+ping +client|unblock +discard +unwatch +select +client|setname +client|id +info";
+  const words = `${rights} +scan +client|tracking +ping ${every}`.split(" ");
+  await shared.redis.call("ACL", "SETUSER", "cacher", "on", "resetpass", ">pw", "resetchannels", ...words);
+  const client = shared.another({ username: "cacher", password: "pw" });
+  const errors: unknown[] = [];
+  const options = { namespace: "user", lockTtl: 300, onError: (error: unknown) => errors.push(error) };
+  await using cache = cacheOf<number>({ ...options, memory: true }, client);
+  await using second = cacheOf<number>(options, client);
+  const slow = async (): Promise<number> => {
+    await sleep(700); // its lock is renewed
+    return 1;
+  };
+  const both = [cache, second].map((one) => one.getOrSet("a", slow, { tags: ["t"], awaitWrite: true }));
+  assert.deepEqual(await Promise.all(both), [1, 1]);
+  assert.equal(await cache.set("b", 2, { tags: ["t"] }), true);
+  assert.equal(await cache.set("c", 3, { tags: ["t"] }), true);
+  assert.deepEqual(await cache.getMany(["a", "b", "c"]), [1, 2, 3]);
+  assert.equal(await cache.invalidateTag("t"), true);
+  assert.equal(await cache.get("a"), undefined);
+  assert.equal(await cache.delete("b"), true);
+  await until(() => cache.get("x").then(() => cache.stats().memory?.isLive === true));
+  assert.equal(await cache.clear(), 2);
+  assert.deepEqual(errors, []);
 });
 
 test("a lock whose reply is late is given back: nobody waits for a loader that does not run", async () => {

@@ -16,7 +16,7 @@ const head: fc.Arbitrary<Head> = fc.record(
     timing: fc.option(
       fc.record({ createdAt: fc.maxSafeNat(), freshFor: fc.maxSafeNat(), cost: fc.maxSafeNat() }, PLAIN),
     ),
-    tags: fc.array(fc.tuple(fc.string({ unit: "grapheme" }), fc.string()), { maxLength: 5 }),
+    tags: fc.array(fc.tuple(fc.string({ unit: "grapheme", minLength: 1 }), fc.string()), { maxLength: 5 }),
     isEmpty: fc.boolean(),
   },
   PLAIN,
@@ -52,6 +52,15 @@ test("a changed byte, and an end too early, are noticed wherever they are", () =
     }
     assert.throws(() => readStored(bytes.subarray(0, at)), CacheReadError, `${at} bytes`);
   }
+});
+
+test("a tag without a name is no tag of anybody", () => {
+  const tags = [["", "v1"]] as const;
+  const bytes = writeStored(
+    { codec: "json", compression: 0, rawLength: 1, timing: null, tags, isEmpty: false },
+    Buffer.from("1"),
+  );
+  assert.throws(() => readStored(bytes), CacheReadError);
 });
 
 test("what has no head is left to others", () => {

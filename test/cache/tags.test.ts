@@ -58,9 +58,13 @@ test("a version lasts at least as long as what may be served with it, and is nev
   assert.deepEqual(await cache.getMany(["a", "b", "c"]), [1, 2, 3]);
 });
 
-test("who makes an entry with a tag disturbs nobody who has others of it in memory", async () => {
-  await using cache = cacheOf<number>({ namespace: "calm", memory: true });
-  await using theirs = cacheOf<number>({ namespace: "calm" }, shared.another());
+for (const ttl of [300, Infinity])
+  test(`who makes an entry with a tag disturbs nobody who has others of it in memory, ttl ${ttl}`, () => calm(ttl));
+
+async function calm(ttl: number): Promise<void> {
+  const namespace = shared.namespace();
+  await using cache = cacheOf<number>({ namespace, ttl, memory: true });
+  await using theirs = cacheOf<number>({ namespace, ttl }, shared.another());
   await theirs.set("a", 1, { tags: ["t"] });
   while ((cache.stats().memory?.hits ?? 0) === 0) await cache.get("a");
   const before = cache.stats().memory?.invalidations ?? 0;
@@ -69,4 +73,4 @@ test("who makes an entry with a tag disturbs nobody who has others of it in memo
   assert.equal(await cache.get("a"), 1);
   assert.equal(cache.stats().memory?.hits, (memory?.hits ?? 0) + 1, "still in memory");
   assert.ok((cache.stats().memory?.invalidations ?? 0) - before <= 20, "the new entries alone");
-});
+}

@@ -60,6 +60,34 @@ test("a replica that only one of the sentinels has found yet is a member; one th
   for (let round = 0; round < 3; round++) assert.equal(await nodes(), 1);
 });
 
+test("while sentinels do not agree on a replica they are asked again, and not for ever", async () => {
+  await using primary = await startServer();
+  await using replica = await startServer({ config: { replicaof: `127.0.0.1 ${primary.port}` } });
+  const known: Told = { primary: place(primary), replicas: [place(replica)] };
+  const down: Told = { ...known, flags: "s_down,slave" };
+  const views = [known, down];
+  await using first = await startFakeSentinel(() => views[0] as Told);
+  await using second = await startFakeSentinel(() => views[1] as Told);
+  const looks = (): number => first.received.filter(({ command }) => command[1] === "REPLICAS").length;
+  const sentinels = [first, second].map(({ port }) => ({ port }));
+  const options = { refreshInterval: 0 };
+  {
+    await using redis = Redis.sentinel({ name: "m", sentinels }, options);
+    await redis.ready();
+    await until(() => looks() >= 3, { timeout: 20_000 });
+    assert.equal(Object.keys(redis.stats().nodes).length, 1);
+    views[1] = known;
+    await until(() => Object.keys(redis.stats().nodes).length === 2, { timeout: 20_000 });
+  }
+  views[1] = down;
+  await using redis = Redis.sentinel({ name: "m", sentinels }, options);
+  await redis.ready();
+  await sleep(9000);
+  const before = looks();
+  await sleep(3000);
+  assert.equal(looks(), before);
+});
+
 test("after a time without any sentinel one of them is heard again, although nothing calls for it", async () => {
   await using primary = await startServer();
   const first = await startFakeSentinel(() => ({ primary: place(primary) }));

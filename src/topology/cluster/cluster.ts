@@ -46,6 +46,8 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   readonly #held: WaitingRoom;
   readonly #redirected: RetryQueue;
   readonly #listeners = new Set<() => void>();
+  /** Primaries without a slot that were asked at another one's word since the latest look. */
+  readonly #asked = new Set<NodePool>();
   readonly #stopping = new AbortController();
   #any: NodePool | null = null;
   #lastError: unknown = null;
@@ -88,7 +90,16 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
   }
 
   executeOn(endpoint: TcpEndpoint, request: Request): void {
-    void this.#poolAt(endpoint).execute(request);
+    const pool = this.#poolAt(endpoint);
+    this.#meet(pool);
+    void pool.execute(request);
+  }
+
+  /** A node that was asked at another one's word may have keys already, and no slot in the map. */
+  #meet(pool: NodePool): void {
+    if (this.#asked.has(pool) || this.#table.shards.some(({ primary }) => primary === pool)) return;
+    this.#asked.add(pool);
+    this.#changed();
   }
 
   executeAt(slot: number, request: Request): Promise<unknown> {
@@ -218,6 +229,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
     }
     this.#pools.retain(nodes);
     this.#any = null;
+    this.#asked.clear();
     this.#choice.measure(() => this.#pools.byNode.values());
     for (const request of waiting) void this.execute(request);
     this.#changed();
@@ -281,7 +293,7 @@ export class Cluster implements Topology, RouterTarget, RedirectTarget, LookTarg
 
   async primaries(limits: Pick<LeaseLimits, "timeout" | "signal">): Promise<readonly NodePool[]> {
     await this.poolFor([], limits);
-    return this.#table.shards.map(({ primary }) => primary);
+    return [...new Set([...this.#table.shards.map(({ primary }) => primary), ...this.#asked])];
   }
 
   slotOf(key: Arg): number {

@@ -73,6 +73,8 @@ export interface Candidate {
   /** Of all who know it as of the newest failover, in an order that is always the same. */
   readonly replicas: readonly TcpEndpoint[];
   readonly isSettling: boolean;
+  /** Whether some hold a replica to follow that others hold to be down: soon they will agree, and only one of them is heard. */
+  readonly isDivided: boolean;
   /** How many name it. */
   readonly votes: number;
 }
@@ -97,6 +99,7 @@ function candidateOf(views: readonly SentinelView[]): Candidate {
     epoch,
     replicas: replicasOf(newest),
     isSettling: newest.some((view) => view.isSettling),
+    isDivided: isDivided(newest),
     votes: views.length,
   };
 }
@@ -119,4 +122,9 @@ function replicasOf(views: readonly SentinelView[]): TcpEndpoint[] {
     .filter(({ votes }) => votes > 0)
     .map(({ endpoint }) => endpoint)
     .sort((a, b) => (a.host === b.host ? a.port - b.port : a.host < b.host ? -1 : 1));
+}
+
+function isDivided(views: readonly SentinelView[]): boolean {
+  const up = new Set(views.flatMap(({ replicas }) => replicas.map(nodeOf)));
+  return views.some(({ down }) => down.some((endpoint) => up.has(nodeOf(endpoint))));
 }

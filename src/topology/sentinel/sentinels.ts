@@ -17,6 +17,8 @@ import { SentinelWatch } from "./watch.ts";
 const ROLE_TIMEOUT = 1000;
 /** How soon it is looked again where no news can be relied on: replicas settle, or no sentinel answers, ms. */
 const AGAIN = 2000;
+/** How often it is looked again while the sentinels do not agree on a replica. */
+const DIVIDED_LOOKS = 3;
 
 const OWN_LOGIN = " (a sentinel's own: `username` and `password` beside `sentinels`, not those of the servers)";
 
@@ -42,6 +44,8 @@ export class Sentinels implements Discovery {
   /** Ends the check of a server, because there is news. */
   #checking: AbortController | null = null;
   #again: Timer | null = null;
+  /** Looks since the latest news at which the sentinels did not agree. */
+  #dividedLooks = 0;
   #stopped = false;
 
   constructor(setup: ResolvedSentinel, members: Members, dialler: (options: ResolvedOptions) => Dialler) {
@@ -53,7 +57,10 @@ export class Sentinels implements Discovery {
     this.#refresher = new Refresher(clock, () => this.#look(), setup.refreshInterval);
     this.#watch = new SentinelWatch(clock, setup.name, {
       switched: () => this.#switched(),
-      changed: () => this.#refresher.want(),
+      changed: () => {
+        this.#dividedLooks = 0;
+        this.#refresher.want();
+      },
     });
     this.#known = new Map(setup.seeds.map((seed) => [nodeOf(seed), seed]));
   }
@@ -174,7 +181,7 @@ export class Sentinels implements Discovery {
     }
   }
 
-  #takeOver(primary: ResolvedOptions, { epoch, replicas, isSettling }: Candidate): void {
+  #takeOver(primary: ResolvedOptions, { epoch, replicas, isSettling, isDivided }: Candidate): void {
     this.#epoch = epoch;
     this.#fatal = null;
     this.#lacks(`${primary.node} was the primary, and is none any more`);
@@ -183,7 +190,9 @@ export class Sentinels implements Discovery {
       primary,
       others.filter(({ node }) => node !== primary.node),
     );
-    if (isSettling) this.#lookAgain();
+    if (!isDivided) this.#dividedLooks = 0;
+    // One that is cut off from a replica never agrees.
+    if (isSettling || (isDivided && this.#dividedLooks++ < DIVIDED_LOOKS)) this.#lookAgain();
   }
 
   #lookAgain(): void {

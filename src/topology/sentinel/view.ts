@@ -49,7 +49,7 @@ export async function askSentinel(clock: Clock, pool: NodePool, name: string, ti
   return {
     pool,
     primary: endpointOf(host, port),
-    epoch: Number(recordOf(valueOf(primary)).get("config-epoch") ?? 0),
+    epoch: Number(recordOf(valueOf(primary)).get("config-epoch")) || 0,
     replicas: endpointsOf(following),
     down: endpointsOf(down),
     isSettling: following.length < up.length,
