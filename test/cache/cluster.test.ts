@@ -59,6 +59,16 @@ test("the first level hears of changes on every node", async () => {
   await until(async () => (await cache.getMany(IDS)).every((value) => value === 2));
 });
 
+test("serverStats sums what the primaries tell", async () => {
+  await Promise.all(IDS.map((id) => other.set(`m:${id}`, "1")));
+  await other.callEach("CONFIG", "RESETSTAT");
+  await Promise.all(IDS.map((id) => other.get(`m:${id}`)));
+  await Promise.all(IDS.map((id) => other.get(`none:${id}`)));
+  const { hits, misses, hitRate } = await serverStats(other);
+  assert.deepEqual({ hits, misses, hitRate }, { hits: IDS.length, misses: IDS.length, hitRate: 0.5 });
+  assert.equal((await other.callEach("PING")).length, 3);
+});
+
 for (const tracking of ["broadcast", "reads"] as const) {
   test(`a node that has no slot yet, and gets its first keys, tells of their changes, too (${tracking})`, async () => {
     const node = await cluster.addNode();
@@ -84,13 +94,3 @@ for (const tracking of ["broadcast", "reads"] as const) {
     await cluster.forget(node);
   });
 }
-
-test("serverStats sums what the primaries tell", async () => {
-  await Promise.all(IDS.map((id) => other.set(`m:${id}`, "1")));
-  await other.callEach("CONFIG", "RESETSTAT");
-  await Promise.all(IDS.map((id) => other.get(`m:${id}`)));
-  await Promise.all(IDS.map((id) => other.get(`none:${id}`)));
-  const { hits, misses, hitRate } = await serverStats(other);
-  assert.deepEqual({ hits, misses, hitRate }, { hits: IDS.length, misses: IDS.length, hitRate: 0.5 });
-  assert.equal((await other.callEach("PING")).length, 3);
-});
