@@ -6,7 +6,7 @@ import { COMPRESSION_NUMBERS, type Compression } from "./compression.ts";
 type Sync = (bytes: Uint8Array, options: object) => Buffer;
 type Later = (bytes: Uint8Array, options: object) => Promise<Buffer>;
 
-/** The fastest: what more would save is little, and costs several times as much CPU. Figures are in docs/cache.md. */
+/** The fastest: what more would save is little, and costs several times as much CPU. */
 const GZIP = { level: 1 };
 const BROTLI = { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 1 } };
 const ZSTD = {};
