@@ -110,9 +110,9 @@ export class CommandQueue implements Progress {
     return pieces;
   }
 
-  /** Frees the head's slot. */
+  /** Frees the head's slot, unless everything was taken out meanwhile. */
   shift(): void {
-    this.#ring.shift();
+    if (this.#ring.shift() === undefined) return;
     this.#answered++;
     this.#written--;
     if (this.#fresh > this.#written) this.#fresh = this.#written;

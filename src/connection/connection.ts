@@ -7,7 +7,7 @@ import { NOT_BLOCKING, type Executor, type Request } from "../commands/request.t
 import { Decoder, type ReplySink } from "../protocol/decoder.ts";
 import type { Reply } from "../protocol/reply.ts";
 import { CommandQueue, type Progress } from "./command-queue.ts";
-import { DripWatch } from "./drip-watch.ts";
+import { dripError, DripWatch } from "./drip-watch.ts";
 import { lostError, timeoutError, type CloseReason } from "./lost.ts";
 import { OrderCheck } from "./order-check.ts";
 import { NOTHING_KNOWN, type ServerInfo } from "./server-info.ts";
@@ -49,7 +49,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   readonly #clock: Clock;
   readonly #socketTimeout: number;
   readonly #queue = new CommandQueue();
-  readonly #order = new OrderCheck();
+  readonly #order = new OrderCheck((error) => this.close("order", error));
   readonly #drip = new DripWatch();
   readonly #decoder = new Decoder(this);
   readonly #flush: () => void;
@@ -60,6 +60,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
   readonly #own = new Set<Request>();
   /** Commands until the next check of the order. */
   #untilCheck = 0;
+  /** Commands that make a write of their own. */
+  #fullAt = FULL_WRITE;
   #full = false;
   #dueSince = 0;
   #turnBegan = 0;
@@ -164,7 +166,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
     this.#queue.push(request);
     if (--this.#untilCheck <= 0) this.#checkOrder();
     this.#schedule();
-    if (this.#queue.unwritten >= FULL_WRITE) this.#write();
+    if (this.#queue.unwritten >= this.#fullAt) this.#write();
   }
 
   /** Whether many share it: then it is checked now and then that replies belong to their commands. */
@@ -176,6 +178,8 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #checkOrder(): void {
     this.#untilCheck = this.#order.interval;
     if (!this.#order.mayProbe) return;
+    // Beside the callers', not in place of one: the one left over would make a write, which costs as much as many commands.
+    this.#fullAt = FULL_WRITE + 1;
     this.enqueue(this.#order.makeProbe(this.#clock, this.#socketTimeout));
   }
 
@@ -296,19 +300,16 @@ export class Connection implements Executor, TransportListener, ReplySink {
     const accepted = request.accept(reply);
     // A batch too, wherever it runs: its EXEC ends the WATCH of a lease.
     if (request.route !== "share" || request.parts !== null) {
-      if (request === this.#order.probe) {
-        if (!this.#order.passes(reply)) {
-          this.close("order", new ProtocolError("a reply was missing, or one too many: their order is lost"));
-          return;
-        }
-      } else if (request.parts === null || accepted !== "more") {
-        this.session.observe(request, reply); // of a batch only once it is whole: its commands are looked at together
-      }
+      // Of a batch only once it is whole: its commands are looked at together.
+      if (request.parts === null || accepted !== "more") this.session.observe(request, reply);
       if (request.spec.name === "MONITOR" && reply === "OK") this.#silenced = "monitor";
     }
     if (accepted === "more") return;
-    // A server that loses a reply, or sends one too many, shows in just these ways: the next command is followed by a check.
-    if (accepted === "odd") this.#untilCheck = 1;
+    if (accepted === "odd") {
+      // A server that loses a reply, or sends one too many, shows in just these ways: the next command is followed by a check.
+      this.#untilCheck = 1;
+      if (request === this.#order.probe) this.#order.check(reply); // late, but it tells all the same
+    }
     this.#queue.shift();
   }
 
@@ -354,6 +355,7 @@ export class Connection implements Executor, TransportListener, ReplySink {
   #write(): void {
     const transport = this.#transport;
     if (transport === null || this.#state === "closed") return;
+    this.#fullAt = FULL_WRITE;
     if (this.#queue.written === 0) this.#dueSince = this.#clock.coarseNow();
     while (!this.#full) {
       const data = this.#queue.take();
@@ -391,10 +393,4 @@ export class Connection implements Executor, TransportListener, ReplySink {
     if (mode !== "") this.session.observe(request, null);
     request.unanswered();
   }
-}
-
-function dripError(): Error {
-  return withoutStack(
-    () => new Error("the server sends too slowly: a reply did not end, and nobody waits for it any more"),
-  );
 }

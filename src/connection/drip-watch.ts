@@ -1,3 +1,4 @@
+import { withoutStack } from "../base/errors.ts";
 import { NOT_BLOCKING } from "../commands/request.ts";
 import type { CommandQueue } from "./command-queue.ts";
 
@@ -24,4 +25,10 @@ export class DripWatch {
     if (head.blockFor === 0) return 0;
     return Math.max(0, now - this.#since - (head.blockFor === NOT_BLOCKING ? 0 : head.blockFor));
   }
+}
+
+export function dripError(): Error {
+  return withoutStack(
+    () => new Error("the server sends too slowly: a reply did not end, and nobody waits for it any more"),
+  );
 }

@@ -1,6 +1,6 @@
 import type { Clock } from "../base/clock.ts";
-import { ServerError } from "../base/errors.ts";
-import { Request } from "../commands/request.ts";
+import { ProtocolError, ServerError, withoutStack, type RedisError } from "../base/errors.ts";
+import { Request, type RetryPolicy } from "../commands/request.ts";
 import { knownCommand } from "../commands/table.ts";
 import type { Reply } from "../protocol/reply.ts";
 
@@ -20,15 +20,21 @@ const ECHO = knownCommand("ECHO");
  * few gives every later caller somebody else's data. An ECHO of a word that nobody else has stands at a known place now and
  * then, and right after anything odd; another reply in its place proves that the order is lost.
  */
-export class OrderCheck {
+export class OrderCheck implements RetryPolicy {
+  readonly #lost: (error: ProtocolError) => void;
   #probe: Request | null = null;
-  /** Two, in turn: the reply to the one before must not pass. */
+  /** Two, in turn: the reply to the one before must not pass. Made once, for what runs once in 512 commands is never warm. */
   #echo: Request | null = null;
   #nextEcho: Request | null = null;
   #watched = false;
   #checkedAt = 0;
 
-  /** The ECHO that is on its way. */
+  /** @param lost called when a reply is not the one that belongs to its command */
+  constructor(lost: (error: ProtocolError) => void) {
+    this.#lost = lost;
+  }
+
+  /** The latest ECHO. */
   get probe(): Request | null {
     return this.#probe;
   }
@@ -60,35 +66,43 @@ export class OrderCheck {
     return this.#probe !== null && this.#probe.state !== "settled";
   }
 
-  /** The ECHO, started, of a word that no data holds; `timeout` in ms. */
+  /** The ECHO, started, of a word that no data holds; `timeout` in ms. It looks at its reply by itself. */
   makeProbe(clock: Clock, timeout: number): Request {
-    const now = clock.coarseNow();
-    const echo = this.#nextEcho ?? echoOf(clock);
-    this.#checkedAt = now;
+    const probe = this.#nextEcho ?? this.#echoOf(clock, timeout);
     this.#nextEcho = this.#echo;
-    this.#echo = echo;
-    // Its route is that of few commands: the connection looks for it among those only.
-    const probe = new Request(echo.spec, echo.args, echo.payload, null, "lease", null);
-    probe.timeout = timeout;
-    probe.deadline = now + timeout;
-    this.#probe = probe;
-    probe.startUnheard();
+    this.#echo = this.#probe = probe;
+    this.#checkedAt = clock.coarseNow();
+    probe.deadline = this.#checkedAt + timeout;
+    probe.state = "new";
     return probe;
   }
 
-  /** Whether the reply in the ECHO's place is its own. */
-  passes(reply: Reply): boolean {
+  /** Looks whether the reply in the ECHO's place is its own. */
+  check(reply: Reply): void {
     this.#probe = null;
-    if (reply instanceof ServerError) {
-      // An error has no word in it. Where the user may not ECHO there is nothing more to try.
-      if (reply.code === "NOPERM") this.#watched = false;
-      return true;
-    }
-    return reply === this.#echo?.args[0];
+    // An error has no word in it.
+    if (reply !== this.#echo?.args[0] && !(reply instanceof ServerError)) this.#lost(withoutStack(orderError));
+  }
+
+  /** The ECHO was refused or lost: it is not sent again. Where the user may not ECHO there is nothing more to try. */
+  takeOver(_request: Request, error: RedisError): boolean {
+    if (error instanceof ServerError && error.code === "NOPERM") this.#watched = false;
+    return false;
+  }
+
+  #echoOf(clock: Clock, timeout: number): Request {
+    const word = `respool:${clock.random().toString(36).slice(2)}`;
+    // A string that was put together stays in parts, and is slow to compare for as long as it lives; one that was decoded is whole.
+    const { spec, args, payload } = ECHO.buildFlat([Buffer.from(word, "latin1").toString("latin1")]);
+    // All that is its own hangs on its reply: any other way to know it by would be a way that is never warm.
+    const echo = new Request(spec, args, payload, (reply) => this.check(reply), "share", null);
+    echo.timeout = timeout;
+    echo.policy = this;
+    echo.startUnheard();
+    return echo;
   }
 }
 
-/** Of a word that no data holds. */
-function echoOf(clock: Clock): Request {
-  return ECHO.buildFlat([`respool:${clock.random().toString(36).slice(2)}`]);
+function orderError(): ProtocolError {
+  return new ProtocolError("a reply was missing, or one too many: their order is lost");
 }

@@ -16,12 +16,13 @@ const server = sharedServer();
 
 const bulk = (text: string): string => `$${text.length}\r\n${text}\r\n`;
 
-/** Answers GET with its key, and makes its mistake at the `nth` one of the first connection. */
-function mistaken(nth: number, mistake: (key: string) => string): Script {
+/** Answers GET with its key, or with `value`, and makes its mistake at the `nth` one of the first connection. */
+function mistaken(nth: number, mistake: (key: string) => string, value?: string): Script {
   let gets = 0;
   return afterHandshake((name, [argument = ""], { id }) => {
     if (name === "GET" && id === 1 && ++gets === nth) return mistake(argument);
-    return name === "GET" || name === "ECHO" ? bulk(argument) : "+OK\r\n";
+    if (name === "GET") return bulk(value ?? argument);
+    return name === "ECHO" ? bulk(argument) : "+OK\r\n";
   });
 }
 
@@ -59,6 +60,15 @@ for (const [title, mistake] of mistakes) {
     assert.equal(await redis.get("after"), "after");
   });
 }
+
+test("data that read like an answer to a command of MULTI do not pass for the ECHO", async () => {
+  await using own = await startScriptedServer(mistaken(100, () => bulk("QUEUED") + bulk("QUEUED"), "QUEUED"));
+  await using pool = new ConnectionPool({ host: "127.0.0.1", port: own.port });
+  const redis = new Redis({ pool }).with({ retry: false });
+  const replies = await Promise.allSettled(Array.from({ length: 2000 }, () => redis.get("key")));
+  assert.ok(replies.some(({ status }) => status === "rejected"));
+  assert.equal(pool.stats().closedBecause.order, 1);
+});
 
 test("a reply of another form is checked at once, behind the next command", async () => {
   let broken = false;

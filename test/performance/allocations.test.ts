@@ -153,6 +153,15 @@ test("the commands of a turn are one write, and many are one for each 128", asyn
   assert.equal(await socketWrites(() => atOnce(COMMANDS, () => redis.get("cost:key"))), Math.ceil(COMMANDS / 128));
 });
 
+test("the check of the order makes no write of its own", async () => {
+  const echoes = async (): Promise<number> =>
+    Number(/cmdstat_echo:calls=(\d+)/.exec(await redis.info("commandstats"))?.[1] ?? 0);
+  const before = await echoes();
+  // Whole writes: an ECHO in the place of a command would leave one over, for one write more.
+  assert.equal(await socketWrites(() => atOnce(8 * 128, () => redis.get("cost:key"))), 8);
+  assert.ok((await echoes()) > before, "no check was made");
+});
+
 test("a pipeline is one write, however long", async () => {
   const writes = await socketWrites(async () => {
     const batch = redis.pipeline();

@@ -28,9 +28,11 @@ export function json<T = unknown>(options: JsonOptions = {}): Codec<T> {
 
 /** Bytes that are no UTF-8 are no JSON: with replacement characters in them they would be another value. */
 function parse(bytes: Buffer): unknown {
-  if (!isUtf8(bytes)) throw new SyntaxError("no UTF-8");
+  const text = bytes.toString();
+  // Only where there is such a character the bytes are looked at again: it may be their own.
+  if (text.includes("\uFFFD") && !isUtf8(bytes)) throw new SyntaxError("no UTF-8");
   try {
-    return JSON.parse(bytes.toString());
+    return JSON.parse(text);
   } catch {
     throw new SyntaxError("no JSON"); // its own error would quote the text
   }
