@@ -40,11 +40,14 @@ export class Entries {
   }
 
   /** @param until when Redis has to have answered, ms on the clock */
-  async look(key: string, until: number): Promise<Lookup> {
+  look(key: string, until: number): Promise<Lookup> {
     const { memory, remote } = this.#parts;
     if (memory !== null) return this.#lookThrough(memory, key, until);
-    const found = await remote.attempt(until - clock.now(), (redis) => redis.buffers.get(key));
-    return found.ok ? this.#of(key, found.value, until, FIRST) : this.#failed(key, found.error);
+    return remote.attemptAs(
+      until - clock.now(),
+      (redis) => redis.buffers.get(key),
+      (found) => (found.ok ? this.#of(key, found.value, until, FIRST) : this.#failed(key, found.error)),
+    );
   }
 
   /** The same with a first level. */

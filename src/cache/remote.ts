@@ -63,20 +63,30 @@ export class Remote {
    *
    * @param timeout of all its commands, ms
    */
-  async attempt<T>(timeout: number, work: (redis: Redis) => Promise<T>): Promise<Attempt<T>> {
+  attempt<T>(timeout: number, work: (redis: Redis) => Promise<T>): Promise<Attempt<T>> {
+    return this.attemptAs(timeout, work, asItIs);
+  }
+
+  /** The same, and what `told` makes of it: one promise less than who awaits an attempt has, and every look-up is one. */
+  async attemptAs<T, R>(
+    timeout: number,
+    work: (redis: Redis) => Promise<T>,
+    told: (attempt: Attempt<T>) => R | Promise<R>,
+  ): Promise<R> {
     if (timeout <= 0 || !this.#breaker.allows()) {
       this.counters.skipped++;
-      return SKIPPED;
+      return told(SKIPPED);
     }
     const began = clock.now();
+    let attempt: Attempt<T>;
     try {
-      const value = await work(this.#view(Math.ceil(timeout)));
+      attempt = { ok: true, value: await work(this.#view(Math.ceil(timeout))) };
       this.#breaker.succeeded();
-      return { ok: true, value };
     } catch (error) {
       this.#failed(error, began);
-      return { ok: false, wasSent: true, error };
+      attempt = { ok: false, wasSent: true, error };
     }
+    return told(attempt);
   }
 
   /** Tries an operation that nobody need wait for; settles when it has gone, or there was no room for it. Whether it has gone well is told. */
@@ -126,6 +136,10 @@ export class Remote {
     else this.#breaker.failed(began, error instanceof ConnectionLostError);
     this.#report(error);
   }
+}
+
+function asItIs<T>(attempt: Attempt<T>): Attempt<T> {
+  return attempt;
 }
 
 function isAnswer(error: unknown): boolean {

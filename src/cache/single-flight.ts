@@ -70,6 +70,8 @@ export class SingleFlight<T> {
       return await work(flight);
     } finally {
       if (this.#flights.get(key) === flight) this.#flights.delete(key);
+      // A Map that grows anew keeps its older tables, with what was in them, until the next full collection: not the values, too.
+      flight.promise = null;
     }
   }
 
