@@ -23,7 +23,7 @@ function form(codec, compression) {
       role: "form",
       suite: "caches",
       variant: { codec, compression },
-      settings: "",
+      settings: codec.startsWith("msgpack") ? "msgpackr without its native part" : "",
     },
   ];
 }

@@ -4,6 +4,10 @@ import { Cache, json, msgpack, protobuf, v8 } from "../../dist/cache/index.js";
 import { Redis } from "../../dist/index.js";
 import { payloads, schema } from "./payloads.mjs";
 
+// msgpackr's native part is a package with an install script, which is not installed here: msgpackr is to know that before it is loaded,
+// for otherwise it tries in vain at each value.
+process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED = "true";
+
 const codecs = {
   json: () => json(),
   msgpack: () => msgpack(),
