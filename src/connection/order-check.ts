@@ -34,7 +34,7 @@ export class OrderCheck implements RetryPolicy {
     this.#lost = lost;
   }
 
-  /** The latest ECHO. */
+  /** The ECHO whose reply was not looked at yet; or one that has gone without one. */
   get probe(): Request | null {
     return this.#probe;
   }
